@@ -1,0 +1,1 @@
+"""Calls that set things up: bots, integrations, installations, connect links."""

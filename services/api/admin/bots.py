@@ -1,0 +1,107 @@
+"""Bots, and where their events go."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from services.api.answers import (
+    BotAnswer,
+    BotList,
+    BotView,
+    EventList,
+    EventQuery,
+    Nothing,
+    PutBot,
+)
+from services.api.wire import Call, matching
+from shared.botpress import invalid
+from shared.errors import NotFound
+from shared.explain import rfc3339
+from shared.secret import Secret
+
+if TYPE_CHECKING:
+    from services.api.ports import ApiPorts
+    from shared.model.installations import Bot
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_CURSOR = re.compile(r"(\d{1,19}-\d{1,19})?", re.ASCII)
+
+
+async def put_bot(ports: ApiPorts, call: Call[Nothing, PutBot]) -> BotAnswer:
+    """Make a bot, or say anew where its events go."""
+    bot_id = matching(
+        call.path["botId"],
+        _ID,
+        "botId",
+        "use letters, digits, dot, dash, underscore; at most 100",
+    )
+    url = checked_url(call.body.url or "", "url")
+    secret = Secret(call.body.secret.encode()) if call.body.secret else None
+    bot = await ports.bots.put(bot_id, url, secret)
+    await ports.audit.entry(
+        "admin", "bot.put", bot_id, {"url": bool(url), "secret": bool(secret)}
+    )
+    return BotAnswer(bot=_view(bot))
+
+
+async def get_bot(ports: ApiPorts, call: Call[Nothing, None]) -> BotAnswer:
+    """Read a bot."""
+    return BotAnswer(bot=_view(await bot_by_id(ports, call.path["botId"])))
+
+
+async def list_bots(ports: ApiPorts, call: Call[Nothing, None]) -> BotList:
+    """Read all bots."""
+    del call
+    return BotList(bots=[_view(bot) for bot in await ports.bots.list()])
+
+
+async def read_events(ports: ApiPorts, call: Call[EventQuery, None]) -> EventList:
+    """Read a bot's stream; with `wait` the answer comes with the first event, or after that time."""
+    bot = await bot_by_id(ports, call.path["botId"])
+    query = call.query
+    after = matching(
+        query.after,
+        _CURSOR,
+        "after",
+        "give the nextAfter of an earlier answer, or leave it out",
+    )
+    events, next_after = await ports.events.read(bot.id, after, query.limit, query.wait)
+    return EventList(events=list(events), next_after=next_after)
+
+
+async def bot_by_id(ports: ApiPorts, bot_id: str) -> Bot:
+    """The bot, or `NotFound` with the call that makes it."""
+    bot = await ports.bots.get(bot_id)
+    if bot is None:
+        raise NotFound(f"there is no bot {bot_id}; make it with PUT /v1/admin/bots/{bot_id}")
+    return bot
+
+
+def checked_url(url: str, field: str) -> str:
+    """*url* when it is absolute http or https without user or fragment; empty stays empty."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError:
+        raise invalid(
+            field, "is no URL", "give one such as https://bot.example/events"
+        ) from None
+    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.username
+    if not plain or parts.fragment or not port_is_number or not url.isprintable() or " " in url:
+        raise invalid(
+            field, "is no http or https URL", "give one such as https://bot.example/events"
+        )
+    return url
+
+
+def _view(bot: Bot) -> BotView:
+    return BotView(
+        id=bot.id,
+        url=bot.url or None,
+        has_secret=bot.has_secret,
+        created_at=rfc3339(bot.created_at * 1000),
+    )

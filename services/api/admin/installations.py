@@ -1,0 +1,234 @@
+"""Installations: one integration on one bot, under an alias."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.api.admin.bots import bot_by_id
+from services.api.admin.integrations import current
+from services.api.answers import (
+    InstallationAnswer,
+    InstallationList,
+    InstallationQuery,
+    InstallationView,
+    NewInstallation,
+    Nothing,
+    Receipt,
+    ReceiptAnswer,
+)
+from services.api.wire import Call, matching
+from shared.botpress import Refusal, invalid, unavailable
+from shared.clock import new_id
+from shared.errors import DefinitionInvalid, NotFound, WaypostError
+from shared.explain import rfc3339
+from shared.integrations.configurations import can_connect, filled, type_of
+from shared.integrations.definition import from_stored
+from shared.integrations.spelling import Misspelt
+from shared.model.installations import Installation
+from shared.model.jobs import Accept
+
+if TYPE_CHECKING:
+    from services.api.ports import ApiPorts
+    from shared.integrations.fields import Filled
+    from shared.integrations.records import Definition
+
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_CURSOR = re.compile(r"(\d{1,15}:[0-9a-f-]{36})?", re.ASCII)
+
+
+async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> InstallationAnswer:
+    """Install an integration on a bot; secret fields are sealed and never returned."""
+    wanted = call.body
+    alias = matching(
+        call.path["alias"], _ALIAS, "alias", "use letters, digits, dot, dash, underscore, slash"
+    )
+    bot = await bot_by_id(ports, call.path["botId"])
+    integration_id, definition = await _integration(ports, wanted.integration)
+    values = _configuration(definition, wanted)
+    installation = Installation(
+        webhook_id=_webhook_id(ports),
+        bot_id=bot.id,
+        alias=alias,
+        integration=definition.name,
+        integration_id=integration_id,
+        configuration_type=wanted.configuration_type,
+        configuration=values.public,
+        enabled=wanted.enabled,
+        status="registration_pending" if _has_handler(definition) else "registered",
+        connection="pending" if can_connect(definition, wanted.configuration_type) else "none",
+        created_at=ports.clock.now(),
+        updated_at=ports.clock.now(),
+    )
+    await _keep(ports, installation, values)
+    await _bind(ports, installation, definition, wanted.identifier)
+    if installation.status == "registration_pending":
+        await _ask_to_register(ports, installation)
+    await ports.audit.entry(
+        "admin", "installation.made", installation.webhook_id, {"alias": alias, "bot": bot.id}
+    )
+    return InstallationAnswer(installation=await _seen(ports, installation.webhook_id))
+
+
+async def _integration(ports: ApiPorts, name: str) -> tuple[str, Definition]:
+    try:
+        return await current(ports, name)
+    except NotFound as error:
+        raise Refusal(
+            "ReferenceNotFound", f"integration: {error}", metadata={"field": "integration"}
+        ) from None
+
+
+def _configuration(definition: Definition, wanted: NewInstallation) -> Filled:
+    try:
+        type_of(definition, wanted.configuration_type)
+    except NotFound as error:
+        raise invalid("configurationType", str(error), "null is the default type") from None
+    try:
+        return filled(definition, wanted.configuration_type, wanted.configuration)
+    except (DefinitionInvalid, Misspelt) as error:
+        raise invalid(f"configuration.{error.field}", error.problem, error.fix) from None
+
+
+def _webhook_id(ports: ApiPorts) -> str:
+    return str(uuid.UUID(bytes=ports.chance.token(16), version=4))
+
+
+def _has_handler(definition: Definition) -> bool:
+    return bool(definition.url) or definition.runtime in {"python", "botpress"}
+
+
+async def _keep(ports: ApiPorts, installation: Installation, values: Filled) -> None:
+    sealed = b""
+    if values.secret:
+        plain = msgspec.json.encode(values.secret)
+        sealed = await ports.installations.sealed(installation.webhook_id, plain)
+    await ports.installations.create(installation, sealed)
+
+
+async def _bind(
+    ports: ApiPorts, installation: Installation, definition: Definition, identifier: str
+) -> None:
+    if not identifier:
+        return
+    where = (definition.name, identifier, installation.webhook_id)
+    try:
+        await ports.ledger.bind(*where, definition.ownership, in_flow=False)
+    except WaypostError:
+        await ports.installations.delete(installation.webhook_id)
+        raise
+    await ports.audit.entry(
+        "admin", "installation.bound", installation.webhook_id, {"identifier": identifier}
+    )
+
+
+async def _ask_to_register(ports: ApiPorts, installation: Installation) -> None:
+    """A worker lets the integration's own code set itself up; the api never runs handlers."""
+    webhook_id = installation.webhook_id
+    ticket = Accept(
+        id=new_id("req", ports.clock, ports.chance),
+        job="registration",
+        body=msgspec.msgpack.encode({"installation": webhook_id}),
+        integration=installation.integration,
+        lane=webhook_id,
+        installation=webhook_id,
+        bot=installation.bot_id,
+    )
+    accepted = (await ports.ledger.accept([ticket]))[0]
+    if accepted.status == "full":
+        await ports.installations.delete(webhook_id)
+        raise unavailable("the queue is full, nothing was installed", 10)
+
+
+async def list_installations(
+    ports: ApiPorts, call: Call[InstallationQuery, None]
+) -> InstallationList:
+    """Read installations, by bot and integration."""
+    query = call.query
+    cursor = matching(query.cursor, _CURSOR, "cursor", "give the cursor of an earlier answer")
+    found, following = await ports.installations.list(
+        bot=query.bot or None,
+        integration=query.integration or None,
+        cursor=cursor,
+        limit=query.limit,
+    )
+    return InstallationList(installations=[view(ports, one) for one in found], cursor=following)
+
+
+async def get_installation(ports: ApiPorts, call: Call[Nothing, None]) -> InstallationAnswer:
+    """Read an installation."""
+    return InstallationAnswer(installation=await _seen(ports, call.path["webhookId"]))
+
+
+async def uninstall(ports: ApiPorts, call: Call[Nothing, None]) -> ReceiptAnswer:
+    """Remove an installation with its states, and destroy the key of all that was sealed for it."""
+    gone = await by_webhook_id(ports, call.path["webhookId"])
+    if not await ports.installations.delete(gone.webhook_id):
+        raise NotFound(f"installation {gone.webhook_id} was removed by somebody else just now")
+    await ports.audit.entry(
+        "admin",
+        "installation.removed",
+        gone.webhook_id,
+        {"alias": gone.alias, "bot": gone.bot_id},
+    )
+    return ReceiptAnswer(
+        receipt=Receipt(
+            webhook_id=gone.webhook_id,
+            bot_id=gone.bot_id,
+            alias=gone.alias,
+            integration=gone.integration,
+            identifier=gone.identifier or None,
+            deleted_at=rfc3339(ports.clock.now() * 1000),
+            data_key_destroyed=True,
+            revocation="not_asked" if gone.connection == "connected" else "not_needed",
+        )
+    )
+
+
+async def by_webhook_id(ports: ApiPorts, webhook_id: str) -> Installation:
+    """The installation, or `NotFound`."""
+    found = await ports.installations.by_webhook_id(webhook_id)
+    if found is None:
+        raise NotFound(
+            f"there is no installation {webhook_id[:80]}; see GET /v1/admin/installations"
+        )
+    return found
+
+
+async def definition_of(ports: ApiPorts, installation: Installation) -> Definition:
+    """The version that the installation was made with, or the current one where that is gone."""
+    document = await ports.definitions.by_id(installation.integration_id)
+    return (
+        from_stored(document)
+        if document
+        else (await current(ports, installation.integration))[1]
+    )
+
+
+async def _seen(ports: ApiPorts, webhook_id: str) -> InstallationView:
+    return view(ports, await by_webhook_id(ports, webhook_id))
+
+
+def view(ports: ApiPorts, one: Installation) -> InstallationView:
+    """An installation as the api shows it."""
+    return InstallationView(
+        webhook_id=one.webhook_id,
+        webhook_url=f"{ports.settings.public_url}/{one.webhook_id}",
+        bot_id=one.bot_id,
+        alias=one.alias,
+        integration=one.integration,
+        integration_id=one.integration_id,
+        configuration_type=one.configuration_type,
+        configuration=one.configuration,
+        enabled=one.enabled,
+        status=one.status,
+        status_reason=one.status_reason or None,
+        connection=one.connection,
+        identifier=one.identifier or None,
+        account=one.account,
+        created_at=rfc3339(one.created_at * 1000),
+        updated_at=rfc3339(one.updated_at * 1000),
+    )

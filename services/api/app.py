@@ -1,0 +1,57 @@
+"""The api process: staff calls, the OpenAPI document, metrics and the console, on a port of their own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from services.api.auth import staff_only
+from services.api.console.pages import add_console
+from services.api.gauges import gauges
+from services.api.openapi import document
+from services.api.operations import OPERATIONS
+from services.api.ports import PORTS, ApiPorts
+from services.api.wire import handler_of
+from services.web import add_health, add_metrics, web_app
+
+if TYPE_CHECKING:
+    from services.api.wire import Operation
+
+
+def api_app(ports: ApiPorts) -> web.Application:
+    """The app of the staff port. `/v1/chat` is left for Botpress's runtime API."""
+    app = web_app(ports.edge)
+    app[PORTS] = ports
+    _add_operations(app)
+    _add_document(app, ports.settings.api_url)
+    add_health(app, lambda: _store_of(ports))
+    add_metrics(app, lambda: gauges(ports))
+    add_console(app)
+    return app
+
+
+async def _store_of(ports: ApiPorts) -> dict[str, Any]:
+    return {"store": msgspec.to_builtins(await ports.promise())}
+
+
+def _add_operations(app: web.Application) -> None:
+    """One resource per path, so that a wrong method is told which ones are right."""
+    by_path: dict[str, list[Operation]] = defaultdict(list)
+    for operation in OPERATIONS:
+        by_path[operation.path].append(operation)
+    for path, operations in by_path.items():
+        resource = app.router.add_resource(path)
+        for operation in operations:
+            resource.add_route(operation.method, staff_only(handler_of(operation)))
+
+
+def _add_document(app: web.Application, origin: str) -> None:
+    encoded = msgspec.json.encode(document(OPERATIONS, origin))
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=encoded, content_type="application/json")
+
+    app.router.add_get("/openapi.json", openapi)

@@ -1,0 +1,26 @@
+"""What Prometheus reads at the staff port: this process, and the queue as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.errors import Transient
+
+if TYPE_CHECKING:
+    from services.api.ports import ApiPorts
+
+
+async def gauges(ports: ApiPorts) -> bytes:
+    """All metrics; when the store does not answer, the page says so and still comes."""
+    metrics = ports.edge.metrics
+    try:
+        stats = await ports.inspection.stats()
+    except Transient:
+        metrics.show("store_up", 0)
+        return metrics.page()
+    metrics.show("store_up", 1)
+    metrics.show("oldest_ready_seconds", stats.oldest_ready_age or 0)
+    for state, load in stats.states.items():
+        metrics.show("queue_records", load.count, state=state)
+        metrics.show("queue_bytes", load.bytes, state=state)
+    return metrics.page()

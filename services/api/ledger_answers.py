@@ -1,0 +1,158 @@
+"""What the calls about requests and the queue take and give, as records."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from services.api.answers import Asked, Given
+from shared.model.jobs import JobKind, State, StateLoad
+
+
+class RequestQuery(Asked, frozen=True, kw_only=True):
+    """Which records; `since` is a time or a span such as 15m, 2h, 3d; `state` may be several, with commas."""
+
+    state: str = ""
+    integration: str = ""
+    bot: str = ""
+    identifier: str = ""
+    since: Annotated[str, Meta(max_length=40)] = ""
+    cursor: Annotated[str, Meta(max_length=300)] = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+
+
+class RequestView(Given, frozen=True, kw_only=True):
+    """A request or delivery, without its body."""
+
+    id: str
+    job: JobKind
+    state: State
+    reason: str
+    integration: str
+    bot_id: str
+    webhook_id: str
+    identifier: str
+    parent: str
+    attempts: int
+    crashes: int
+    bytes: int
+    deliveries: int
+    worker: str
+    accepted_at: str
+    changed_at: str | None
+    due_at: str | None
+
+
+class RequestList(Given, frozen=True, kw_only=True):
+    """One page, newest first; an empty cursor is the end."""
+
+    requests: list[RequestView]
+    cursor: str
+
+
+class RequestAnswer(Given, frozen=True, kw_only=True):
+    """A record with its deliveries; `standing` is the state of the worst one."""
+
+    request: RequestView
+    standing: State
+    deliveries: list[RequestView]
+
+
+class MomentView(Given, frozen=True, kw_only=True):
+    """One line of a timeline."""
+
+    at: str | None
+    record: str
+    what: str
+
+
+class Explanation(Given, frozen=True, kw_only=True):
+    """Why a record is where it is."""
+
+    id: str
+    state: State
+    sentence: str
+    timeline: list[MomentView]
+
+
+class BodyQuery(Asked, frozen=True, kw_only=True):
+    """With `reveal` nothing is redacted, and the audit says who looked."""
+
+    reveal: bool = False
+
+
+class BodyAnswer(Given, frozen=True, kw_only=True):
+    """The request as it arrived; `encoding` is base64 where the body is no UTF-8 text."""
+
+    id: str
+    method: str
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    body: str
+    encoding: Literal["text", "base64"]
+    sealed: bool  # query, headers and body are sealed to the workers' key
+    redacted: bool
+
+
+class Acted(Given, frozen=True, kw_only=True):
+    """What happened to one record; `was` is the state it was in."""
+
+    id: str
+    result: Literal["replayed", "dropped", "eligible", "refused"]
+    was: State
+    reason: str = ""
+
+
+class ActedAnswer(Given, frozen=True, kw_only=True):
+    """One result per record; a split request is acted on through its deliveries."""
+
+    results: list[Acted]
+
+
+class Filter(Asked, frozen=True, kw_only=True):
+    """Which records; at least one part, so that nobody replays everything by accident."""
+
+    ids: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    state: str = ""
+    integration: str = ""
+    bot: str = ""
+    identifier: str = ""
+    since: Annotated[str, Meta(max_length=40)] = ""
+
+
+class BulkReplay(Asked, frozen=True, kw_only=True):
+    """Begin with `dryRun`, which only tells; at most `limit` records at a time."""
+
+    filter: Filter
+    dry_run: bool = True
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 1000
+
+
+class BulkAnswer(Given, frozen=True, kw_only=True):
+    """A result per record; with `more` the filter matches others beside these."""
+
+    dry_run: bool
+    more: bool
+    results: list[Acted]
+
+
+class WorkerView(Given, frozen=True, kw_only=True):
+    """A worker that lives."""
+
+    id: str
+    last_beat: str
+    beat_age: float  # seconds
+    facts: dict[str, str]
+
+
+class QueueAnswer(Given, frozen=True, kw_only=True):
+    """The queue at a glance."""
+
+    at: str
+    oldest_ready_age: float | None  # seconds
+    states: dict[str, StateLoad]
+    totals: dict[str, int]
+    last_minute: dict[str, int]
+    workers: list[WorkerView]

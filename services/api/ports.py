@@ -1,0 +1,93 @@
+"""What the api is given; its composition root fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from services.web import Edge
+from shared.clock import Chance, Clock
+from shared.integrations.scripts import Scripts
+from shared.secret import KeyRing
+from shared.storage.audit import Audit
+from shared.storage.bots import Bots, Events
+from shared.storage.checks import Promise, promise
+from shared.storage.connection import Store
+from shared.storage.definitions import Definitions
+from shared.storage.flows import Flows
+from shared.storage.inspection import Inspection
+from shared.storage.installations import Installations
+from shared.storage.ledger import Ledger
+from shared.storage.sessions import Sessions
+from shared.storage.states import States
+from shared.storage.tokens import RuntimeTokens
+from shared.storage.vault import Secrets, Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings:
+    """What an operator decides and a call needs."""
+
+    public_url: str  # origin of the ingress
+    api_url: str  # origin of this process
+    admin_token: str = field(repr=False)
+    return_to: tuple[str, ...] = ()  # origins a connect page may send people to
+    allow_loopback: bool = False  # definitions may name http providers on this machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiPorts:
+    """Everything a call may touch."""
+
+    settings: ApiSettings
+    edge: Edge
+    clock: Clock
+    chance: Chance
+    ledger: Ledger
+    inspection: Inspection
+    definitions: Definitions
+    installations: Installations
+    states: States
+    flows: Flows
+    bots: Bots
+    events: Events
+    secrets: Secrets
+    vault: Vault
+    tokens: RuntimeTokens
+    sessions: Sessions
+    audit: Audit
+    scripts: Scripts
+    promise: Callable[[], Awaitable[Promise]]  # what a 2xx is worth on this store
+
+
+PORTS = web.AppKey("ports", ApiPorts)
+
+
+def ports_over(
+    store: Store, settings: ApiSettings, edge: Edge, ring: KeyRing, scripts: Scripts
+) -> ApiPorts:
+    """Everything a call may touch, over one store."""
+    vault = Vault(store, ring)
+    return ApiPorts(
+        settings=settings,
+        edge=edge,
+        clock=edge.clock,
+        chance=edge.chance,
+        ledger=Ledger(store),
+        inspection=Inspection(store),
+        definitions=Definitions(store),
+        installations=Installations(store, vault),
+        states=States(store, vault),
+        flows=Flows(store),
+        bots=Bots(store, vault, edge.clock),
+        events=Events(store),
+        secrets=Secrets(store, vault),
+        vault=vault,
+        tokens=RuntimeTokens(store, edge.clock, edge.chance),
+        sessions=Sessions(store),
+        audit=Audit(store),
+        scripts=scripts,
+        promise=lambda: promise(store),
+    )

@@ -1,0 +1,5 @@
+"""`waypost demo`: the whole system, four simulated providers, two bots, and proof that everything arrived."""
+
+from services.cli.demo.run import demo
+
+__all__ = ["demo"]

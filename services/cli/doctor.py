@@ -1,0 +1,125 @@
+"""`waypost doctor`: what is wrong with the set-up, and what to do about each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from services.cli import show
+from services.cli.api import Api
+from shared.config import Settings, unknown_variables
+from shared.errors import WaypostError
+from shared.sealing import PublicKey
+from shared.secret import KeyRing, SealingKey
+from shared.storage.checks import promise
+from shared.storage.connection import connect
+from shared.storage.nest import Nest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Finding(Struct, frozen=True):
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    said: str
+    fix: str = ""
+
+
+async def doctor(*, as_json: bool) -> int:
+    """Look at everything; 1 when something must be mended."""
+    found = await findings()
+    if as_json:
+        show.json(msgspec.to_builtins(found))
+    else:
+        _tell(found)
+    return 0 if all(one.ok for one in found) else 1
+
+
+def _tell(found: list[Finding]) -> None:
+    for one in found:
+        show.line(f"{'ok  ' if one.ok else 'FIX '} {one.what}: {one.said}")
+        if one.fix:
+            show.line(f"     fix: {one.fix}")
+    wrong = sum(not one.ok for one in found)
+    show.line(f"\n{'all is well' if not wrong else f'{wrong} to mend'}")
+
+
+async def findings() -> list[Finding]:
+    """Settings first; without them nothing else can be looked at."""
+    try:
+        settings = Settings.from_env(os.environ)
+    except WaypostError as error:
+        return [_wrong("settings", error)]
+    found = [Finding("settings", ok=True, said=f"data in {settings.data_dir}")]
+    found += [Finding("settings", ok=False, said=one, fix="correct its name") for one in unknown_variables(os.environ)]
+    found += [_keys("key ring", lambda: KeyRing.from_file(settings.key_ring_file))]
+    found += [_keys("sealing key", lambda: SealingKey.from_file(settings.sealing_key_file))]
+    found += [_keys("public sealing key", lambda: PublicKey.from_file(settings.sealing_public_file))]
+    found += await _store(settings)
+    return [*found, *await asyncio.to_thread(_running)]
+
+
+def _keys(what: str, read: Callable[[], object]) -> Finding:
+    try:
+        read()
+    except WaypostError as error:
+        return _wrong(what, error, "make them with: waypost keys new (or start `waypost up` once)")
+    return Finding(what, ok=True, said="readable, and by its owner only")
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    url = settings.redis_url or Nest.at(settings.data_dir).url
+    try:
+        async with await connect(url) as store:
+            promised = await promise(store)
+    except WaypostError as error:
+        return [_wrong("store", error, "start it, or `waypost up` for the embedded one")]
+    found = [Finding("store", ok=True, said=f"{promised.server}. {promised.sentence}")]
+    return found + [Finding("store", ok=False, said=one.problem, fix=one.fix) for one in promised.problems]
+
+
+def _running() -> list[Finding]:
+    """What only the running system can tell."""
+    try:
+        api = Api.from_settings()
+        queue, known = api.get("queue"), api.get("integrations")["integrations"]
+    except WaypostError as error:
+        return [_wrong("api", error)]
+    return [
+        Finding("api", ok=True, said="answers"),
+        _workers(len(queue["workers"])),
+        _dead(queue["states"]["dead"]["count"]),
+        *(_integration(one) for one in known),
+    ]
+
+
+def _workers(count: int) -> Finding:
+    fix = "" if count else "start one: waypost worker"
+    return Finding("workers", ok=count > 0, said=f"{count} alive", fix=fix)
+
+
+def _dead(count: int) -> Finding:
+    fix = "see why: waypost queue ls --state dead" if count else ""
+    return Finding("dead letters", ok=count == 0, said=f"{count}", fix=fix)
+
+
+def _integration(one: dict[str, object]) -> Finding:
+    """Secrets that are missing matter once it is used; they are told, and are no fault."""
+    secrets = one["secrets"]
+    missing = [s["name"] for s in secrets if not s["isSet"] and not s["optional"]]  # type: ignore[attr-defined]
+    said = "all secrets are set" if not missing else "not set up: " + ", ".join(missing)
+    unsigned = one["verify"] == "none"
+    fix = "declare a scheme in [verify]; webhooks are not checked" if unsigned else ""
+    return Finding(f"integration {one['name']}", ok=not unsigned, said=said, fix=fix)
+
+
+def _wrong(what: str, error: WaypostError, fix: str = "") -> Finding:
+    text, _, own = str(error).partition("\n  fix: ")
+    return Finding(what, ok=False, said=text, fix=own or fix)

@@ -1,0 +1,161 @@
+"""`waypost installations` and `waypost bots`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import show
+from services.cli.api import Api
+from services.cli.show import AsJson
+
+app = typer.Typer(no_args_is_help=True, help="Install an integration on a bot, connect it, remove it.")
+bots = typer.Typer(no_args_is_help=True, help="Bots and their events.")
+
+Bot = Annotated[str, typer.Argument(help="Id of a bot")]
+WebhookId = Annotated[str, typer.Argument(help="webhookId of an installation, as in `ls`")]
+
+
+@app.command()
+def ls(
+    bot: Annotated[str, typer.Option(help="Only of this bot")] = "",
+    integration: Annotated[str, typer.Option(help="Only of this integration")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    All installations, newest first.
+
+    Example: waypost installations ls --bot support
+    """
+    found = Api.from_settings().get("installations", bot=bot, integration=integration)
+    if as_json:
+        return show.json(found)
+    rows = [
+        (one["webhookId"], one["botId"], one["alias"], one["integration"], one["connection"], one["identifier"])
+        for one in found["installations"]
+    ]
+    columns = ("webhookId", "bot", "alias", "integration", "connection", "identifier")
+    show.table(columns, rows, "None. Install one: waypost installations add BOT INTEGRATION")
+    return None
+
+
+@app.command()
+def add(
+    bot: Bot,
+    integration: Annotated[str, typer.Argument(help="Name of an integration")],
+    alias: Annotated[str, typer.Option(help="Default: the integration's name")] = "",
+    kind: Annotated[str, typer.Option("--type", help="Configuration type, such as manual")] = "",
+    field: Annotated[list[str] | None, typer.Option("--set", help="A field of the configuration: NAME=VALUE")] = None,
+    identifier: Annotated[str, typer.Option(help="Bind by hand")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Install an integration on a bot.
+
+    Examples: waypost installations add support slack
+    · waypost installations add support slack --type manual --set botToken=xoxb-… --set signingSecret=…
+    """
+    wanted: dict[str, Any] = {"integration": integration, "configuration": _fields(field or [])}
+    wanted |= {"configurationType": kind} if kind else {}
+    wanted |= {"identifier": identifier} if identifier else {}
+    found = Api.from_settings().post("bots", bot, "integrations", alias or integration, body=wanted)
+    if as_json:
+        return show.json(found)
+    one = found["installation"]
+    show.line(f"installed as {one['webhookId']}; its own webhook URL is {one['webhookUrl']}")
+    if one["connection"] == "pending":
+        show.line(f"connect it: waypost installations connect {one['webhookId']}")
+    return None
+
+
+def _fields(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise typer.BadParameter(f"--set {wrong[0]}: write NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+@app.command()
+def connect(
+    webhook_id: WebhookId,
+    return_to: Annotated[str, typer.Option(help="Where the browser goes afterwards")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    A link for the person who clicks "Connect"; good for a day, until it has worked once.
+
+    Example: waypost installations connect 4b2f0c6e-…
+    """
+    body = {"returnTo": return_to} if return_to else {}
+    found = Api.from_settings().post("installations", webhook_id, "connect", body=body)
+    show.json(found) if as_json else show.line(found["url"])
+
+
+@app.command()
+def rm(
+    webhook_id: WebhookId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Uninstall: its states, its binding and its key are gone for good.
+
+    Example: waypost installations rm 4b2f0c6e-… --yes
+    """
+    if not yes:
+        typer.confirm(f"Uninstall {webhook_id} for good?", abort=True)
+    found = Api.from_settings().call("DELETE", ("installations", webhook_id))
+    show.json(found) if as_json else show.line(f"uninstalled {found['receipt']['alias']}")
+
+
+@bots.command()
+def put(
+    bot: Bot,
+    url: Annotated[str, typer.Option(help="Where its events are posted; without one they wait in its stream")] = "",
+    secret: Annotated[str, typer.Option(help="Standard Webhooks secret, whsec_…")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Make a bot, or say anew where its events go.
+
+    Example: waypost bots put support --url https://bot.example/events --secret whsec_…
+    """
+    body = {name: value for name, value in (("url", url), ("secret", secret)) if value}
+    found = Api.from_settings().call("PUT", ("bots", bot), body=body)
+    show.json(found) if as_json else show.line(f"bot {found['bot']['id']}: {found['bot']['url'] or 'stream'}")
+
+
+@bots.command(name="ls")
+def list_bots(as_json: AsJson = False) -> None:
+    """
+    All bots.
+
+    Example: waypost bots ls
+    """
+    found = Api.from_settings().get("bots")
+    if as_json:
+        return show.json(found)
+    rows = [(one["id"], one["url"] or "(stream)", one["hasSecret"]) for one in found["bots"]]
+    show.table(("bot", "events go to", "signed"), rows, "None. Make one: waypost bots put NAME")
+    return None
+
+
+@bots.command()
+def events(
+    bot: Bot,
+    after: Annotated[str, typer.Option(help="Position to go on from")] = "",
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the first one", max=30)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """
+    A bot's events, in order.
+
+    Example: waypost bots events support --wait 10
+    """
+    found = Api.from_settings().get("bots", bot, "events", after=after, wait=wait or "")
+    if as_json:
+        return show.json(found)
+    rows = [(one["createdAt"][:19], one["integration"], one["identifier"], one["type"], one["id"]) for one in found["events"]]
+    show.table(("at", "integration", "identifier", "type", "event"), rows, "No events.")
+    return None

@@ -1,0 +1,125 @@
+"""The command: puts the nouns together, and turns our errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli import demo as demos
+from services.cli import doctor as doctors
+from services.cli import global_secrets, installations, integrations, queue
+from services.cli import up as ups
+from services.cli.supervise import API, INGRESS, WORKER, Program
+from services.cli.vrl import vrl_app
+from shared.config import Settings
+from shared.errors import WaypostError
+from shared.telemetry import configure
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Waypost: a self-hosted, one-click OAuth and webhook router for integrations.",
+)
+app.add_typer(queue.app, name="queue")
+app.add_typer(integrations.app, name="integrations")
+app.add_typer(installations.app, name="installations")
+app.add_typer(installations.bots, name="bots")
+app.add_typer(global_secrets.app, name="secrets")
+app.add_typer(global_secrets.keys, name="keys")
+app.add_typer(vrl_app, name="vrl")
+
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded Valkey and the keys live")]
+Workers = Annotated[int | None, typer.Option(min=1, max=64, help="How many workers to start")]
+
+
+@app.command()
+def up(data_dir: DataDir = None, workers: Workers = None) -> None:
+    """
+    Start everything on this machine: embedded Valkey, ingress, api, workers.
+
+    Example: waypost up --workers 2
+    """
+    settings = Settings.from_env(os.environ, data_dir=data_dir, workers=workers)
+    configure(settings.log)
+    asyncio.run(ups.up(settings))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End by itself; status 0 only if all arrived")] = False,
+) -> None:
+    """
+    The whole system with simulated Slack, GitHub, Linear and Notion. Nothing leaves this machine.
+
+    Example: waypost demo --once
+    """
+    raise typer.Exit(asyncio.run(demos.demo(once=once)))
+
+
+@app.command()
+def ingress() -> None:
+    """
+    Run one ingress. It needs WAYPOST_REDIS_URL and the public sealing key, and no other secret.
+
+    Example: WAYPOST_REDIS_URL=redis://store:6379 waypost ingress
+    """
+    _become(INGRESS)
+
+
+@app.command()
+def api() -> None:
+    """
+    Run the api and the console, on the staff port.
+
+    Example: WAYPOST_REDIS_URL=redis://store:6379 waypost api
+    """
+    _become(API)
+
+
+@app.command()
+def worker() -> None:
+    """
+    Run one worker; run as many as you like. The same as `arq workers.main.WorkerSettings`.
+
+    Example: WAYPOST_REDIS_URL=redis://store:6379 waypost worker
+    """
+    _become(WORKER)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """
+    Check the set-up and name each fix.
+
+    Example: waypost doctor
+    """
+    raise typer.Exit(asyncio.run(doctors.doctor(as_json=as_json)))
+
+
+def _become(program: Program) -> None:
+    """Replace this process, so that signals and exit codes are the program's own."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", program.module])  # noqa: S606 - our own interpreter
+
+
+def main() -> None:
+    """Run the command; our errors become one line, Ctrl-C an ordinary end."""
+    try:
+        app()
+    except WaypostError as error:
+        typer.echo(f"waypost: {error}", err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

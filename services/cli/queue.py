@@ -1,0 +1,218 @@
+"""`waypost queue`: what is in the ledger, why, and acting on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import show
+from services.cli.api import Api
+from services.cli.show import AsJson
+
+app = typer.Typer(no_args_is_help=True, help="Inspect and act on requests and deliveries.")
+
+StateFilter = Annotated[str, typer.Option("--state", help="One or several, with commas: dead,parked")]
+IntegrationFilter = Annotated[str, typer.Option("--integration", help="Name of an integration")]
+BotFilter = Annotated[str, typer.Option("--bot", help="Id of a bot")]
+IdentifierFilter = Annotated[str, typer.Option("--identifier", help="External id")]
+SinceFilter = Annotated[str, typer.Option("--since", help="A time, or a span such as 15m, 2h, 3d")]
+RecordId = Annotated[str, typer.Argument(help="req_… or dlv_…")]
+
+
+@app.command()
+def stats(as_json: AsJson = False) -> None:
+    """
+    Counts and bytes per state, the oldest ready record, throughput and workers.
+
+    Example: waypost queue stats --json
+    """
+    found = Api.from_settings().get("queue")
+    if as_json:
+        return show.json(found)
+    rows = [(name, load["count"], load["bytes"]) for name, load in found["states"].items()]
+    show.table(("state", "count", "bytes"), rows, "")
+    age = found["oldestReadyAge"]
+    show.line(f"\noldest ready: {'none' if age is None else f'{age:.1f} s'}")
+    show.line(f"last minute: {found['lastMinute'] or 'nothing'}   in all: {found['totals'] or 'nothing'}\n")
+    _workers(found["workers"])
+    return None
+
+
+def _workers(workers: list[dict[str, Any]]) -> None:
+    rows = [
+        (one["id"], f"{one['beatAge']:.0f} s ago", one["facts"].get("busy"), one["facts"].get("slots"))
+        for one in workers
+    ]
+    show.table(("worker", "beat", "busy", "slots"), rows, "No worker is running. Start one: waypost worker")
+
+
+@app.command()
+def ls(
+    state: StateFilter = "",
+    integration: IntegrationFilter = "",
+    bot: BotFilter = "",
+    identifier: IdentifierFilter = "",
+    since: SinceFilter = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    cursor: Annotated[str, typer.Option(help="Go on where a page ended")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Newest first.
+
+    Example: waypost queue ls --state dead,parked --integration slack --since 2h
+    """
+    found = Api.from_settings().get(
+        "requests", state=state, integration=integration, bot=bot, identifier=identifier,
+        since=since, limit=limit, cursor=cursor,
+    )  # fmt: skip
+    if as_json:
+        return show.json(found)
+    show.table(_COLUMNS, [_row(one) for one in found["requests"]], "Nothing matches.")
+    if found["cursor"]:
+        show.line(f"\nmore: --cursor {found['cursor']}")
+    return None
+
+
+_COLUMNS = ("id", "state", "accepted", "integration", "identifier", "bot", "tries", "reason")
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
+    tries = one["attempts"] or ""
+    return (one["id"], one["state"], one["acceptedAt"][:19], one["integration"], one["identifier"],
+            one["botId"], tries, one["reason"])  # fmt: skip
+
+
+@app.command(name="show")
+def show_one(
+    id: RecordId,
+    body: Annotated[bool, typer.Option("--body", help="With the stored request")] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="With credentials; audited")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    One record with its deliveries.
+
+    Example: waypost queue show req_01m3… --body
+    """
+    api = Api.from_settings()
+    found = api.get("requests", id)
+    if body or reveal:
+        found["body"] = api.get("requests", id, "body", reveal="true" if reveal else "")
+    if as_json:
+        return show.json(found)
+    rows = [(name, value) for name, value in found["request"].items() if value not in ("", None, 0)]
+    show.table(("field", "value"), rows, "")
+    if found["deliveries"]:
+        show.table(_COLUMNS, [_row(one) for one in found["deliveries"]], "")
+    if "body" in found:
+        show.json(found["body"])
+    return None
+
+
+@app.command()
+def explain(id: RecordId, as_json: AsJson = False) -> None:
+    """
+    Why a record is where it is, in one sentence, and its way there.
+
+    Example: waypost queue explain req_01m3…
+    """
+    found = Api.from_settings().get("requests", id, "explain")
+    if as_json:
+        return show.json(found)
+    show.line(found["sentence"] + "\n")
+    rows = [(one["at"] or "", one["record"], one["what"]) for one in found["timeline"]]
+    show.table(("at", "record", "what"), rows, "")
+    return None
+
+
+@app.command()
+def tail(
+    integration: IntegrationFilter = "",
+    bot: BotFilter = "",
+    once: Annotated[bool, typer.Option("--once", help="The last ones, then end")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Follow requests as they change, until Ctrl-C.
+
+    Example: waypost queue tail --integration github
+    """
+    api, seen = Api.from_settings(), {}
+    while True:
+        page = api.get("requests", integration=integration, bot=bot, limit=100)["requests"]
+        for one in reversed(page):
+            if seen.get(one["id"]) != one["changedAt"]:
+                seen[one["id"]] = one["changedAt"]
+                show.json(one) if as_json else show.line("  ".join(str(part) for part in _row(one) if part))
+        if once:
+            return
+        time.sleep(0.5)
+
+
+@app.command()
+def top() -> None:
+    """
+    The queue at a glance, refreshed every second, until Ctrl-C.
+
+    Example: waypost queue top
+    """
+    while True:
+        show.console().clear()
+        stats(as_json=False)
+        time.sleep(1)
+
+
+@app.command()
+def replay(
+    id: Annotated[str, typer.Argument(help="req_… or dlv_…; or use filters")] = "",
+    state: StateFilter = "",
+    integration: IntegrationFilter = "",
+    bot: BotFilter = "",
+    identifier: IdentifierFilter = "",
+    since: SinceFilter = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Make one record, or all that match, ready again.
+
+    Examples: waypost queue replay dlv_01m3…  ·  waypost queue replay --state dead --integration slack --dry-run
+    """
+    api = Api.from_settings()
+    if id:
+        return _results(api.post("requests", id, "replay"), as_json=as_json)
+    parts = {"state": state, "integration": integration, "bot": bot, "identifier": identifier, "since": since}
+    wanted = {name: value for name, value in parts.items() if value}
+    if not wanted:
+        raise typer.BadParameter("give an id, or at least one filter such as --state dead")
+    found = api.post("requests", "replay", body={"filter": wanted, "dryRun": dry_run})
+    return _results(found, as_json=as_json)
+
+
+@app.command()
+def drop(
+    id: RecordId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Remove a record with its body, for good.
+
+    Example: waypost queue drop req_01m3… --yes
+    """
+    if not yes:
+        typer.confirm(f"Remove {id} and its body for good?", abort=True)
+    _results(Api.from_settings().post("requests", id, "drop"), as_json=as_json)
+
+
+def _results(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        return show.json(found)
+    rows = [(one["id"], one["result"], one["was"], one["reason"]) for one in found["results"]]
+    show.table(("id", "result", "was", "reason"), rows, "Nothing matches.")
+    if found.get("more"):
+        show.line("there are more; run it again")
+    return None

@@ -1,0 +1,103 @@
+"""From an HTTP request to a record on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.ingress.cookie import masked
+from services.ingress.ports import PORTS, IngressPorts
+from shared.botpress import unavailable
+from shared.clock import new_id
+from shared.model.jobs import Accept, Accepted, JobKind
+from shared.model.requests import Headers, RawRequest, Reply, SealedPart
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_HOP_BY_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade",
+})  # fmt: skip
+
+
+def headers_of(request: web.Request) -> Headers:
+    """The headers as they came, names in lower case, without the hop's own; our cookie is replaced by its hash."""
+    kept = []
+    for name, value in request.raw_headers:
+        lower = name.decode("latin-1").lower()
+        if lower not in _HOP_BY_HOP:
+            text = value.decode("latin-1")
+            kept.append((lower, masked(text) if lower == "cookie" else text))
+    return tuple(kept)
+
+
+def target_of(request: web.Request) -> tuple[str, str]:
+    """Path and query of the request line, byte for byte."""
+    path, _, query = request.raw_path.partition("?")
+    return path, query
+
+
+def sealed(ports: IngressPorts, raw: RawRequest, part: SealedPart) -> RawRequest:
+    """*raw* with *part* readable by workers only, and only as part of this request."""
+    box = ports.seal.seal(msgspec.msgpack.encode(part), raw.id.encode())
+    return msgspec.structs.replace(raw, sealed=box)
+
+
+class Admission:
+    """What to put beside the raw request in the ledger."""
+
+    def __init__(self, job: JobKind, *, lane: str, integration: str = "", dedupe: str = "") -> None:
+        """*lane* is whose turn it takes; *dedupe* is the provider's delivery id, empty for none."""
+        self.job, self.lane, self.integration = job, lane, integration
+        self.dedupe = hashlib.sha256(dedupe.encode()).hexdigest() if dedupe else ""
+        self.installation = ""
+
+
+async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted:
+    """Put *raw* on disk; raises a refusal with 503 and Retry-After when the queue is full or the store is away."""
+    accepted = await ports.ledger.accept(
+        Accept(
+            id=raw.id,
+            job=to.job,
+            body=msgspec.msgpack.encode(raw),
+            dedupe=to.dedupe,
+            integration=to.integration,
+            lane=to.lane,
+            installation=to.installation,
+        )
+    )
+    if accepted.status == "full":
+        raise unavailable("the queue is full", 5.0 + 25.0 * ports.chance.fraction())
+    return accepted
+
+
+async def store_and_wait(
+    ports: IngressPorts, raw: RawRequest, to: Admission, seconds: float
+) -> Reply | None:
+    """Put *raw* on disk and wait for the worker's reply; None when none came in time."""
+    nonce = ports.chance.token(12).hex()
+    address, reply = ports.inbox.expect(nonce)
+    try:
+        accepted = await store(ports, msgspec.structs.replace(raw, reply_to=address), to)
+        if accepted.status == "duplicate":
+            return None
+        async with asyncio.timeout(seconds):
+            return await reply
+    except TimeoutError:
+        return None
+    finally:
+        ports.inbox.forget(nonce)
+
+
+def request_id(ports: IngressPorts) -> str:
+    """A new id for an accepted request."""
+    return new_id("req", ports.clock, ports.chance)
+
+
+def ports_of(request: web.Request) -> IngressPorts:
+    """The ports of the app that serves *request*."""
+    return request.app[PORTS]

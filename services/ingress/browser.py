@@ -1,0 +1,104 @@
+"""`/oauth[/…]` and `/connect/…`: what browsers bring. Everything in it that could be a secret is sealed before it is stored."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.ingress import accept, cookie, reply
+from services.web import read_body
+from shared.botpress import Refusal
+from shared.model.requests import DoorKind, RawRequest, SealedPart
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from shared.model.jobs import JobKind
+
+
+async def oauth(request: web.Request) -> web.StreamResponse:
+    """A provider sends a browser back, or an integration's own page is asked for."""
+    _refuse_service_workers(request)
+    path, _ = accept.target_of(request)
+    raw = _raw(request, "oauth", path)
+    job: JobKind = "connect" if path == "/oauth/interstitial" else "oauth_callback"
+    return await _ask(request, await _sealed(request, raw), job)
+
+
+async def connect_page(request: web.Request) -> web.StreamResponse:
+    """The page of a connect link. It changes nothing, so a link preview does no harm."""
+    raw = _raw(request, "connect", "/connect")
+    return await _ask(request, await _sealed(request, _of_link(request, raw)), "connect")
+
+
+async def connect_start(request: web.Request) -> web.StreamResponse:
+    """Somebody pressed the button: the browser gets its cookie, and goes to the provider."""
+    _refuse_other_sites(request)
+    ports = accept.ports_of(request)
+    value = cookie.value_in(request, ports.origin) or cookie.new_value(ports.chance)
+    raw = msgspec.structs.replace(
+        _of_link(request, _raw(request, "connect", "/connect")),
+        new_cookie_hash=cookie.hashed(value),
+    )
+    response = await _ask(request, await _sealed(request, raw), "connect")
+    cookie.give(response, ports.origin, value)
+    return response
+
+
+async def flow_page(request: web.Request) -> web.StreamResponse:
+    """Where a flow stands; only for the browser that began it."""
+    path, _ = accept.target_of(request)
+    return await _ask(request, await _sealed(request, _raw(request, "connect", path)), "connect")
+
+
+def _raw(request: web.Request, door: DoorKind, path: str) -> RawRequest:
+    ports = accept.ports_of(request)
+    return RawRequest(
+        id=accept.request_id(ports),
+        door=door,
+        method=request.method,
+        path=path,
+        received_at=ports.clock.now(),
+        cookie_hash=cookie.hashed(cookie.value_in(request, ports.origin)),
+    )
+
+
+def _of_link(request: web.Request, raw: RawRequest) -> RawRequest:
+    """The link's token is a secret: only its hash goes on."""
+    token = request.match_info["token"]
+    return msgspec.structs.replace(raw, name=hashlib.sha256(token.encode()).hexdigest())
+
+
+async def _sealed(request: web.Request, raw: RawRequest) -> RawRequest:
+    path, query = accept.target_of(request)
+    part = SealedPart(
+        path=path,
+        query=query,
+        headers=accept.headers_of(request),
+        body=await read_body(request),
+    )
+    return accept.sealed(accept.ports_of(request), raw, part)
+
+
+async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Response:
+    ports = accept.ports_of(request)
+    to = accept.Admission(job, lane=f"browser:{raw.door}")
+    answer = await accept.store_and_wait(ports, raw, to, ports.browser_wait)
+    return reply.passed_on(request, answer) if answer is not None else reply.pending()
+
+
+def _refuse_other_sites(request: web.Request) -> None:
+    """Only our own page may press the button (RFC 9700 §4.7, login CSRF)."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
+    ours = accept.ports_of(request).origin
+    foreign = site not in {"same-origin", "none"} if site else origin not in {"null", ours}
+    if foreign:
+        raise Refusal("Forbidden", "open the connect link itself and press its button")
+
+
+def _refuse_service_workers(request: web.Request) -> None:
+    """An integration's page may not install a worker on the origin that all integrations share."""
+    if request.headers.get("Service-Worker") == "script":
+        raise Refusal("Forbidden", "service workers are not served on this origin")

@@ -1,0 +1,100 @@
+"""Composition root of the ingress. It reads the store's address and a public key; it needs no other secret."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.ingress.acceptor import Acceptor
+from services.ingress.app import ingress_app
+from services.ingress.doors import Doors
+from services.ingress.inbox import Inbox
+from services.ingress.ports import IngressPorts
+from services.listener import serve
+from services.web import Edge
+from shared.clock import SystemChance, SystemClock
+from shared.config import Settings
+from shared.errors import SetupFailed, StoreUnavailable
+from shared.sealing import PublicKey
+from shared.storage.connection import Store, connect
+from shared.storage.definitions import Definitions
+from shared.storage.ledger import Ledger
+from shared.telemetry import configure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    async with AsyncExitStack() as stack:
+        store = await connect(settings.redis_url, patience=30.0)
+        stack.push_async_callback(store.close)
+        edge = Edge(name="ingress", clock=SystemClock(), chance=SystemChance(), log=log)
+        ports = await _ports(settings, store, stack)
+        app = ingress_app(edge, ports, _is_ready(store))
+        runner = await serve(app, edge, settings.ingress_bind.host, settings.ingress_bind.port)
+        stack.push_async_callback(runner.cleanup)
+        log.info("ingress.started", port=runner.port, public_url=settings.public_url)
+        await _told_to_stop()
+        log.info("ingress.stopping")
+
+
+async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> IngressPorts:
+    ledger, clock, chance = Ledger(store), SystemClock(), SystemChance()
+    inbox = Inbox(ledger, chance.token(16).hex())
+    inbox.start()
+    stack.push_async_callback(inbox.close)
+    return IngressPorts(
+        ledger=Acceptor(ledger),
+        doors=Doors(Definitions(store), clock),
+        inbox=inbox,
+        seal=PublicKey.from_file(settings.sealing_public_file),
+        clock=clock,
+        chance=chance,
+        origin=settings.public_url,
+    )
+
+
+def _is_ready(store: Store) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        try:
+            await store.redis.ping()
+        except StoreUnavailable:
+            return False
+        return True
+
+    return ready
+
+
+async def _told_to_stop() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    """Run one ingress."""
+    try:
+        settings = Settings.from_env(os.environ)
+        configure(settings.log)
+        if not settings.redis_url:
+            raise SetupFailed(
+                "the ingress needs a store",
+                "set WAYPOST_REDIS_URL, or start everything on this machine with `waypost up`",
+            )
+        asyncio.run(run(settings))
+    except SetupFailed as error:
+        raise SystemExit(f"waypost ingress: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What the accepting routes are given; one frozen record, made by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from shared.clock import Chance, Clock
+    from shared.model.jobs import Accept, Accepted
+    from shared.model.requests import Door, Reply, ReplyAddress
+
+
+class Accepts(Protocol):
+    """Puts a request on disk."""
+
+    async def accept(self, one: Accept) -> Accepted:
+        """Returns when it is durable; raises `StoreUnavailable` when that is not known."""
+
+
+class FindsDoors(Protocol):
+    """Knows the doors, and nothing else of an integration."""
+
+    async def door(self, name: str) -> Door | None:
+        """The door of an integration, or None."""
+
+    async def hook(self, webhook_id: str) -> str | None:
+        """The name of the integration that an installation's webhookId belongs to, or None."""
+
+
+class Inbox(Protocol):
+    """Where replies arrive."""
+
+    def expect(self, nonce: str) -> tuple[ReplyAddress, asyncio.Future[Reply]]:
+        """An address to send along, and the reply that may come."""
+
+    def forget(self, nonce: str) -> None:
+        """Nobody waits for it any more."""
+
+
+class Seals(Protocol):
+    """The public half of the workers' key."""
+
+    def seal(self, plaintext: bytes, info: bytes) -> bytes:
+        """Only a worker can open this, and only under the same *info*."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressPorts:
+    """Everything the routes use."""
+
+    ledger: Accepts
+    doors: FindsDoors
+    inbox: Inbox
+    seal: Seals
+    clock: Clock
+    chance: Chance
+    origin: str  # the public URL
+    webhook_wait: float = 2.0  # seconds
+    browser_wait: float = 25.0
+
+
+PORTS = web.AppKey("ports", IngressPorts)

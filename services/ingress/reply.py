@@ -1,0 +1,55 @@
+"""From a worker's reply, or from silence, to an HTTP answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from services.web import PASSED_ON
+from shared.botpress import unavailable
+
+if TYPE_CHECKING:
+    from shared.model.requests import Door, Reply
+
+_NEVER = frozenset({
+    "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "trailer",
+    "transfer-encoding", "upgrade", "server", "service-worker-allowed", "clear-site-data",
+})  # fmt: skip
+_OURS = ("__Host-waypost-flow", "waypost-flow")
+
+PENDING = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="2"><title>Still working</title></head>
+<body><main><h1>Still working</h1><p>This takes longer than usual. The page goes on by itself.</p></main></body></html>
+"""
+
+
+def passed_on(request: web.Request, reply: Reply) -> web.Response:
+    """The worker's reply, without headers that belong to a hop and without cookies in our name."""
+    request[PASSED_ON] = True
+    headers = CIMultiDict[str]()
+    for name, value in reply.headers:
+        if name.lower() not in _NEVER and not _sets_our_cookie(name, value):
+            headers.add(name, value)
+    return web.Response(status=reply.status, headers=headers, body=reply.body)
+
+
+def _sets_our_cookie(name: str, value: str) -> bool:
+    return name.lower() == "set-cookie" and value.lstrip().startswith(_OURS)
+
+
+def acknowledged(door: Door) -> web.Response:
+    """The provider's 2xx: the request is on disk."""
+    return web.Response(status=door.ack_status, headers=door.ack_headers, text=door.ack_body or None)
+
+
+def too_late() -> web.Response:
+    """A handshake that no worker answered: it must be sent again, nothing of it may count as done."""
+    raise unavailable("no worker answered this handshake in time", 1.0)
+
+
+def pending() -> web.Response:
+    """What a browser shows while a worker is busy; it asks again by itself."""
+    return web.Response(status=202, text=PENDING, content_type="text/html")

@@ -1,0 +1,185 @@
+"""
+Listening within limits: what aiohttp leaves open, a slow or a greedy stranger would use.
+
+The values are those of a study of aiohttp 3.14 under slow headers, slow bodies and floods of connections.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+
+from services.web import Edge, refused, shaped, unclear
+from shared.botpress import Refusal
+from shared.clock import new_id
+from shared.errors import SetupFailed
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp.web_request import BaseRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one process accepts, in seconds, bytes of a line, and connections."""
+
+    keepalive: float = 15.0  # aiohttp has no time-out for headers; this closes slow ones too
+    lingering: float = 5.0
+    line: int = 8190
+    headers: int = 128
+    connections: int = 2000
+    connections_per_address: int = 64
+    uncounted: tuple[Network, ...] = (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    )  # proxies we trust, and this machine: many callers share their address
+
+
+class _Server(web.Server):
+    """Counts connections, and answers in our shape what never becomes a request."""
+
+    def __init__(self, made: web.Server, limits: Limits, edge: Edge) -> None:
+        super().__init__(
+            self._outermost,
+            request_factory=made.request_factory,
+            **made._kwargs,  # noqa: SLF001
+        )
+        self._inner, self._limits, self.edge = made.request_handler, limits, edge
+        self._open, self._by_address = 0, Counter[str]()
+
+    async def _outermost(self, request: BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._inner(request)
+        except (
+            web.HTTPException
+        ) as said:  # an Expect that nobody meets is refused before any middleware
+            return refused(shaped(said), new_id("call", self.edge.clock, self.edge.chance))
+
+    def __call__(self) -> RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def admit(self, peer: str) -> bool:
+        """Take one more connection from *peer*, or say no."""
+        counted = self._is_counted(peer)
+        most = self._limits.connections_per_address
+        if self._open >= self._limits.connections or (
+            counted and self._by_address[peer] >= most
+        ):
+            return False
+        self._open += 1
+        self._by_address[peer] += 1
+        return True
+
+    def leave(self, peer: str) -> None:
+        """A connection that was admitted is gone."""
+        self._open -= 1
+        self._by_address[peer] -= 1
+        if not self._by_address[peer]:
+            del self._by_address[peer]
+
+    def _is_counted(self, peer: str) -> bool:
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False  # a unix socket
+        return not any(address in network for network in self._limits.uncounted)
+
+
+class _Connection(RequestHandler):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._server: _Server = self._manager  # type: ignore[assignment]
+        name = transport.get_extra_info("peername")
+        self._peer = name[0] if isinstance(name, tuple) else ""
+        self._admitted = self._server.admit(self._peer)
+        if self._admitted:
+            return super().connection_made(transport)
+        self._force_close = True
+        transport.write(_BUSY)  # type: ignore[attr-defined]
+        return transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._admitted:
+            self._server.leave(self._peer)
+            self._admitted = False
+            super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what cannot be parsed, without aiohttp's trace: that would hold what a stranger sent."""
+        edge = self._server.edge
+        id = new_id("call", edge.clock, edge.chance)
+        if isinstance(exc, HttpProcessingError):
+            edge.log.warning("http.unreadable", id=id, kind=type(exc).__name__)
+            return refused(unclear("request", "this is not HTTP/1.1 as RFC 9112 has it"), id)
+        edge.log.exception("http.failed", id=id, exc_info=exc)  # noqa: LOG004  the exception is an argument
+        if request.writer.output_size:
+            raise ConnectionError("a part of the answer was sent")
+        return refused(
+            Refusal("Internal", "this is a bug of Waypost", headers={"Connection": "close"}), id
+        )
+
+
+class Runner(web.AppRunner):
+    """Runs one app under *limits*."""
+
+    def __init__(self, app: web.Application, edge: Edge, limits: Limits) -> None:
+        """Hand aiohttp the values it lets us choose; its own access log, which has the query, is off."""
+        self._limits, self._edge = limits, edge
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=limits.keepalive,
+            lingering_time=limits.lingering,
+            max_line_size=limits.line,
+            max_field_size=limits.line,
+            max_headers=limits.headers,
+            shutdown_timeout=10.0,
+        )
+
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), self._limits, self._edge)
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener, for whoever asked for port 0."""
+        return int(self.addresses[0][1])
+
+
+async def serve(
+    app: web.Application, edge: Edge, host: str, port: int, limits: Limits | None = None
+) -> Runner:
+    """
+    Listen on *host* and *port* (0: any free one) until `cleanup()` of what is returned.
+
+    Raises:
+        SetupFailed: the port is taken, or may not be opened.
+
+    """
+    runner = Runner(app, edge, limits or Limits())
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise SetupFailed(
+            f"{edge.name} cannot listen on {host}:{port}: {error.strerror}",
+            f"free the port, or choose another one with WAYPOST_{edge.name.upper()}_BIND",
+        ) from None
+    return runner

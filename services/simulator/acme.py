@@ -1,0 +1,76 @@
+"""
+Simulated Acme: a provider that exists nowhere, plain RFC 6749 with PKCE.
+
+It is what the guide "Enable OAuth in your own integration" connects to. Refresh tokens rotate
+without any grace, so it is also the strictest of the five.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from services.simulator import authority, token_request
+from services.simulator.authority import Pair, Refusal, Style
+from services.simulator.world import WORLD, note
+
+_STYLE = Style(access="acme_at_", refresh="acme_rt_", lifetime=3600.0)
+
+
+def routes() -> list[web.RouteDef]:
+    """Acme's token and revocation endpoints and its one API call."""
+    return [
+        web.post("/acme/acme.example/oauth/token", token),
+        web.post("/acme/acme.example/oauth/revoke", revoke),
+        web.get("/acme/acme.example/api/me", me),
+    ]
+
+
+async def token(request: web.Request) -> web.Response:
+    """Exchange a code or a refresh token; the client in the body or as Basic."""
+    try:
+        fields = await token_request.form(request)
+        asked = token_request.read(request, fields, token_request.basic(request))
+        pair = token_request.tokens(request, "acme", asked, _STYLE)
+    except Refusal as refusal:
+        return token_request.refused(refusal)
+    return web.json_response(_granted(pair), headers=token_request.NO_STORE)
+
+
+def _granted(pair: Pair) -> dict[str, Any]:
+    return {
+        "access_token": pair.access.value,
+        "token_type": "Bearer",
+        "expires_in": pair.expires_in,
+        "refresh_token": pair.refresh.value if pair.refresh else None,
+        "scope": " ".join(pair.access.grant.ask.scopes),
+    }
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """RFC 7009: the client authenticates, an unknown token is answered like a known one."""
+    world = request.app[WORLD]
+    fields = await token_request.form(request)
+    try:
+        asked = token_request.read(request, fields, token_request.basic(request))
+        authority.authenticate(world, "acme", asked.client_id, asked.client_secret)
+    except Refusal as refusal:
+        return token_request.refused(refusal)
+    known = authority.revoke(world, "acme", fields.get("token", ""))
+    note(request, outcome="revoked" if known else "unknown_token")
+    return web.Response()
+
+
+async def me(request: web.Request) -> web.Response:
+    """Who the token belongs to: the user and the team that was connected."""
+    found = authority.live(request.app[WORLD], "acme", token_request.bearer(request))
+    if found is None:
+        note(request, outcome="invalid_token")
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        return web.json_response({"error": "invalid_token"}, status=401, headers=headers)
+    account, user = found.grant.account, found.grant.user
+    team = {"id": account.id, "name": account.name}
+    return web.json_response(
+        {"id": user.id, "name": user.name, "email": user.email, "team": team}
+    )

@@ -1,0 +1,1 @@
+"""The floor everything stands on: records, decisions and storage. It imports neither services nor workers."""

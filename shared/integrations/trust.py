@@ -1,0 +1,171 @@
+"""Who is believed: signatures, where secrets lie, and identifiers that came through a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from shared.handshakes import check as check_handshake
+from shared.integrations.configurations import configuration_fields, laid_over, type_of
+from shared.integrations.spelling import Misspelt, check_spelling, mistyped, nearest
+from shared.oauth import OAuthProvider
+from shared.signatures import Verify, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.integrations.records import Definition
+
+Path = tuple[str, ...]
+
+
+class _Place(Protocol):
+    @property
+    def from_(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+def trust_problems(definition: Definition) -> Iterator[Misspelt]:
+    """Everything by which a stranger could be believed, or a secret not be found."""
+    yield from _global_problems(definition)
+    yield from _handshake_problems(definition)
+    for path, name in configuration_types(definition):
+        yield from _type_problems(definition, name, path)
+    if definition.oauth is not None:
+        yield from _provider_problems(definition, definition.oauth, None, ("oauth",))
+
+
+def configuration_types(definition: Definition) -> Iterator[tuple[Path, str | None]]:
+    """Each configuration type that is written down, with its place."""
+    if definition.configuration is not None:
+        yield ("configuration",), None
+    for name in definition.configurations:
+        yield ("configurations", name), name
+
+
+def _global_problems(definition: Definition) -> Iterator[Misspelt]:
+    if definition.verify is None:
+        if definition.url is None:
+            fix = 'add [verify] with a scheme and its secret, or write verify = "none" if nobody signs'
+            yield Misspelt(
+                ("verify",), "is missing: who checks that a webhook is genuine?", fix
+            )
+        return
+    yield from _verify_problems(definition, definition.verify, None, ("verify",))
+    if definition.identifier and definition.identifier.extract_script:
+        for place in definition.verify.places:
+            if place.from_ != "global":
+                problem = "the global webhook is verified before its installation is known"
+                fix = "take the secret from global, and give the configuration type its own verify"
+                yield Misspelt(("verify", "secret", "from"), problem, fix)
+
+
+def _handshake_problems(definition: Definition) -> Iterator[Misspelt]:
+    for index, handshake in enumerate(definition.handshakes):
+        path = ("handshakes", f"[{index}]")
+        try:
+            check_handshake(handshake)
+        except ValueError as error:
+            yield Misspelt(path, str(error), "see docs/definition.md, handshakes")
+        if handshake.secret is not None:
+            where = (*path, "secret")
+            yield from _place_problems(definition, handshake.secret, None, where, secret=True)
+
+
+def _type_problems(definition: Definition, name: str | None, path: Path) -> Iterator[Misspelt]:
+    rule = type_of(definition, name)
+    if rule.verify is not None:
+        yield from _verify_problems(definition, rule.verify, name, (*path, "verify"))
+    if rule.token is not None:
+        yield from _place_problems(definition, rule.token, name, (*path, "token"), secret=True)
+    if isinstance(rule.oauth, dict):
+        document = laid_over(definition, rule.oauth)
+        try:
+            check_spelling(document, OAuthProvider)
+            provider = msgspec.convert(document, OAuthProvider)
+        except Misspelt as error:
+            yield Misspelt((*path, "oauth", error.field), error.problem, error.fix)
+        except msgspec.ValidationError as error:
+            yield mistyped(error, (*path, "oauth"))
+        else:
+            yield from _provider_problems(definition, provider, name, (*path, "oauth"))
+
+
+def _verify_problems(
+    definition: Definition, rule: Verify, name: str | None, path: Path
+) -> Iterator[Misspelt]:
+    try:
+        check(rule)
+    except ValueError as error:
+        yield Misspelt(path, str(error), "see docs/definition.md, verify")
+    for place in rule.places:
+        yield from _place_problems(definition, place, name, (*path, "secret"), secret=True)
+
+
+def _provider_problems(
+    definition: Definition, provider: OAuthProvider, name: str | None, path: Path
+) -> Iterator[Misspelt]:
+    client = provider.client
+    yield from _place_problems(
+        definition, client.id, name, (*path, "client", "id"), secret=False
+    )
+    if client.secret is not None:
+        where = (*path, "client", "secret")
+        yield from _place_problems(definition, client.secret, name, where, secret=True)
+    if provider.authorize.pkce == "off" and not provider.authorize.why_no_pkce:
+        fix = "say why in whyNoPkce, or leave pkce out"
+        yield Misspelt((*path, "authorize", "whyNoPkce"), "is missing where pkce is off", fix)
+    yield from _identity_problems(provider, path)
+
+
+def _identity_problems(provider: OAuthProvider, path: Path) -> Iterator[Misspelt]:
+    identity, where = provider.identity, (*path, "identity")
+    given = identity.external_id
+    if given.from_ == "callback":
+        if identity.verify is None:
+            fix = (
+                "add identity.verify: a list, read with the user's own token, that contains it"
+            )
+            problem = "is missing: anybody can write an identifier into a callback"
+            yield Misspelt((*where, "verify"), problem, fix)
+        if given.path not in provider.callback.capture:
+            fix = f'write capture = ["{given.path}"]'
+            yield Misspelt((*path, "callback", "capture"), f"lacks {given.path!r}", fix)
+    if identity.call is None and "call" in {given.from_, identity.name and identity.name.from_}:
+        fix = "add identity.call with the address to ask"
+        yield Misspelt((*where, "call"), "is missing", fix)
+
+
+def _place_problems(
+    definition: Definition, place: _Place, name: str | None, path: Path, *, secret: bool
+) -> Iterator[Misspelt]:
+    """The place must exist; a value that signs or authenticates must be a secret one there."""
+    known = _names_at(definition, place.from_, name)
+    first = place.name.partition(".")[0] if place.from_ == "state" else place.name
+    if first not in known:
+        problem = f"there is no {_WHAT[place.from_]} {place.name!r}"
+        yield Misspelt((*path, "name"), problem, nearest(place.name, known))
+    elif secret and not known[first]:
+        problem = f"{place.name} is not secret"
+        yield Misspelt((*path, "name"), problem, _SEALED[place.from_])
+
+
+_WHAT = {"global": "secret", "configuration": "configuration field", "state": "state"}
+_SEALED = {
+    "global": "remove public = true from the secret",
+    "configuration": "write secret = true at the field",
+}
+
+
+def _names_at(definition: Definition, source: str, name: str | None) -> dict[str, bool]:
+    """The names at *source*, each with whether its value is kept from everyone."""
+    match source:
+        case "global":
+            return {secret: not rule.public for secret, rule in definition.secrets.items()}
+        case "configuration":
+            fields: Any = configuration_fields(definition, name)
+            return {field.name: field.secret for field in fields}
+        case _:
+            return dict.fromkeys(definition.states, True)

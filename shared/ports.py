@@ -1,0 +1,198 @@
+"""
+What jobs and runtimes ask for, as protocols; `shared/storage` has what fulfils them.
+
+Only methods that a job or a runtime calls stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from shared.model.calls import HttpAnswer, HttpCall
+    from shared.model.events import Event
+    from shared.model.flows import ConnectLink, Flow
+    from shared.model.installations import Bot, Installation
+    from shared.model.jobs import Accept, Accepted, Record
+    from shared.model.states import StateType, StoredState
+    from shared.secret import Secret
+    from shared.storage.ledger import Routed
+
+
+class Publishes(Protocol):
+    """Sends to an inbox."""
+
+    async def publish(self, inbox: str, message: bytes) -> None:
+        """Nobody listening is fine."""
+
+
+class RunsScripts(Protocol):
+    """Compiles and runs VRL."""
+
+    async def compile(self, name: str, source: str) -> None:
+        """Raise `ScriptInvalid` unless *source* is allowed and compiles."""
+
+    async def run(self, name: str, source: str, event: dict[str, Any]) -> Any:
+        """The script's value; raises `ScriptFailed`."""
+
+
+class Sends(Protocol):
+    """The way out."""
+
+    async def send(self, call: HttpCall) -> HttpAnswer:
+        """Send once; raises `ProviderBusy`, `UnknownOutcome` or `EgressRefused`."""
+
+
+class LedgerPort(Publishes, Protocol):
+    """The ledger, as jobs see it."""
+
+    async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
+        """Store work."""
+
+    async def route(
+        self, record: Record, slices: Sequence[tuple[str, bytes]], *, may_park: bool
+    ) -> Routed:
+        """Give each slice to its owners, or park it."""
+
+    async def step(
+        self, what: str, record: Record, name: str, result: bytes = b""
+    ) -> tuple[str, bytes]:
+        """`begin`, `commit` or `forget` a step."""
+
+    async def bind(
+        self, integration: str, identifier: str, installation: str, ownership: str, *, in_flow: bool
+    ) -> tuple[int, list[str]]:
+        """Bind an identifier."""
+
+    async def activate(self, args: Sequence[bytes | str | int]) -> tuple[int, list[str]]:
+        """Tokens, binding and the flow's end in one script."""
+
+
+class InstallationsPort(Protocol):
+    """Installations."""
+
+    async def by_webhook_id(self, webhook_id: str) -> Installation | None:
+        """One installation."""
+
+    async def secret_configuration(self, webhook_id: str) -> Secret | None:
+        """Its secret fields as JSON; None when there are none."""
+
+    async def update(self, webhook_id: str, **parts: Any) -> Installation:
+        """Change some parts."""
+
+    async def list(
+        self, bot: str | None = None, integration: str | None = None, cursor: str = "", limit: int = 50
+    ) -> tuple[Sequence[Installation], str]:
+        """One page, and the cursor of the next."""
+
+
+class BotsPort(Protocol):
+    """Bots."""
+
+    async def get(self, bot_id: str) -> Bot | None:
+        """One bot."""
+
+    async def secret(self, bot_id: str) -> Secret | None:
+        """What its events are signed with."""
+
+
+class EventsPort(Protocol):
+    """Streams of events."""
+
+    async def append(self, event: Event) -> bool:
+        """Once per event id."""
+
+
+class SecretsPort(Protocol):
+    """Global secrets of integrations."""
+
+    async def reveal(self, integration: str, name: str) -> Secret | None:
+        """One secret."""
+
+    async def names(self, integration: str) -> Sequence[str]:
+        """Which are set."""
+
+
+class VaultPort(Protocol):
+    """Seals under the data key of a scope."""
+
+    async def seal(self, scope: str, where: str, plaintext: bytes) -> bytes:
+        """Only `open` with the same scope and place reads it."""
+
+    async def open(self, scope: str, where: str, sealed: bytes) -> Secret:
+        """Raise `Permanent` when it was moved or forgotten."""
+
+
+class StatesPort(Protocol):
+    """States of installations."""
+
+    async def get(
+        self, installation: Installation, type: StateType, owner: str, name: str
+    ) -> StoredState | None:
+        """One state."""
+
+    async def set(
+        self, installation: Installation, type: StateType, owner: str, name: str,
+        payload: Mapping[str, Any],
+    ) -> StoredState:  # fmt: skip
+        """Replace it."""
+
+    async def prepared(
+        self, installation: Installation, type: StateType, owner: str, name: str,
+        payload: Mapping[str, Any],
+    ) -> SealedStatePort:  # fmt: skip
+        """Seal it for a script that writes it with other things."""
+
+
+class OpensSealed(Protocol):
+    """The private half of the workers' key."""
+
+    def open(self, sealed: bytes, info: bytes) -> bytes:
+        """What the ingress sealed under *info*."""
+
+
+class SealedStatePort(Protocol):
+    """A state that is sealed and not written yet."""
+
+    @property
+    def key(self) -> str:
+        """Where it will lie."""
+
+    @property
+    def payload(self) -> bytes:
+        """Sealed JSON."""
+
+    @property
+    def meta(self) -> bytes:
+        """JSON."""
+
+
+class FlowsPort(Protocol):
+    """Connect links and flows."""
+
+    async def link(self, token_hash: str) -> ConnectLink | None:
+        """The link with that token."""
+
+    async def put_link(self, token_hash: str, link: ConnectLink) -> None:
+        """Store it, or overwrite it."""
+
+    async def flow(self, flow_id: str) -> Flow | None:
+        """One flow; `void` when a newer one took its place."""
+
+    async def begin_flow(self, flow: Flow) -> None:
+        """A new attempt; it takes the place of the one before."""
+
+    async def update_flow(
+        self, flow_id: str, *, expect: Collection[str] | None = None, **changes: Any
+    ) -> Flow:
+        """Change it while its status is one of *expect*; `Conflict` otherwise."""
+
+    async def put_oauth_state(self, state_hash: str, flow_id: str, ttl: float) -> None:
+        """A one-time state."""
+
+    async def flow_of_state(self, state_hash: str) -> str | None:
+        """Look, without using it."""
+
+    async def use_oauth_state(self, state_hash: str, by: str) -> tuple[str | None, bool]:
+        """Its flow, and whether *by* is its one user."""

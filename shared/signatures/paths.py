@@ -1,0 +1,49 @@
+"""Values by path in a JSON body: `a.b`, and `list[].a` for every item of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def json_of(body: bytes) -> Any:
+    """
+    The body as JSON; None when it is not JSON.
+
+    >>> json_of(b'{"a": 1}'), json_of(b"a=1")
+    ({'a': 1}, None)
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def value_at(document: Any, path: str) -> Any:
+    """
+    What lies at *path*; None when nothing does.
+
+    >>> value_at({"payload": {"plainToken": "abc"}}, "payload.plainToken")
+    'abc'
+    >>> value_at([1], "payload")
+    """
+    for key in path.split("."):
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def values_at(document: Any, path: str) -> list[Any]:
+    """
+    What lies at *path* in every item; None stands for each that lacks it, and nothing for no list.
+
+    >>> values_at({"value": [{"clientState": "a"}, {}]}, "value[].clientState")
+    ['a', None]
+    >>> values_at({"passcode": "a"}, "passcode")
+    ['a']
+    """
+    head, each, tail = path.partition("[].")
+    value = value_at(document, head)
+    if not each:
+        return [value]
+    return [value_at(item, tail) for item in value] if isinstance(value, list) else []

@@ -1,0 +1,96 @@
+"""
+How a definition says who may sign a request.
+
+One grammar describes every scheme: where the signature stands (`header`, `query` or `body`), how it is wrapped
+(`format`, `encoding`), what made it (`algorithm`, `key`), what was signed (`parts`) and when (`time`). A named
+scheme is a preset in this grammar; each field that a rule names itself wins over the preset's.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Encoding = Literal["hex", "base64", "utf8"]
+Algorithm = Literal[
+    "hmac-sha256", "hmac-sha1", "sha256", "ed25519", "ecdsa-p256-sha256", "token", "jwt-hs256", "jwt-jwks",
+]  # fmt: skip
+Key = Literal["utf8", "base64", "whsec", "hex", "spki-b64"]
+
+
+class SecretPlace(
+    Struct, frozen=True, kw_only=True, rename={"from_": "from"}, forbid_unknown_fields=True
+):
+    """Where a secret lies; for a state, *name* is the state's name, a dot, and the field."""
+
+    from_: Literal["global", "configuration", "state"]
+    name: str
+
+
+class Timestamp(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"from_": "from"},
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """When a request says it was signed, and how far from now that may be."""
+
+    from_: (
+        str | tuple[str, ...]
+    )  # header:N | kv:LABEL | json:PATH | query:N; the first one present
+    unit: Literal["s", "ms", "iso"] = "s"
+    past: int = 300  # seconds
+    future: int = 300  # seconds
+
+
+class Grammar(Struct, frozen=True, kw_only=True):
+    """A whole scheme."""
+
+    header: tuple[str, ...] = ()  # lower case; any of them may carry the signature
+    query: str = ""
+    body: str = ""  # path in a JSON body: `passcode`, or `value[].clientState` for every item
+    format: str = "plain"  # plain | prefix:P | prefix?:P | list:SEPARATOR:KV:LABEL | jwt
+    encoding: Encoding = "hex"
+    algorithm: Algorithm = "hmac-sha256"
+    key: Key = "utf8"
+    parts: tuple[str, ...] = (
+        "body",
+    )  # lit:X | header:N | kv:LABEL | body | url | url-decoded | …
+    time: Timestamp | None = None
+    body_hash: str = ""  # query parameter with the body's SHA-256 where `parts` hold no body
+
+
+class Verify(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """A definition's `[verify]`: a named scheme, `custom`, `none` or `handler`, and where its secret lies."""
+
+    scheme: str
+    secret: SecretPlace | tuple[SecretPlace, ...] | None = (
+        None  # several while one is rolled over
+    )
+    header: str | tuple[str, ...] | None = None
+    query: str | None = None
+    body: str | None = None
+    format: str | None = None
+    encoding: Encoding | None = None
+    algorithm: Algorithm | None = None
+    key: Key | None = None
+    parts: tuple[str, ...] | None = None
+    time: Timestamp | None = None
+    body_hash: str | None = None
+
+    @property
+    def places(self) -> tuple[SecretPlace, ...]:
+        """Where the active secrets lie, in order."""
+        if self.secret is None:
+            return ()
+        return self.secret if isinstance(self.secret, tuple) else (self.secret,)

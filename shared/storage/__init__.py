@@ -1,0 +1,1 @@
+"""Redis behind ports. Only this package names keys."""

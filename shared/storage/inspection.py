@@ -1,0 +1,65 @@
+"""Reading the ledger: lists by filter and the queue at a glance. Never walks all keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from shared.model.jobs import STATES, Page, QueueStats, State, StateLoad
+from shared.storage.rows import record_of, table
+
+if TYPE_CHECKING:
+    from shared.storage.connection import Store
+
+_FAR = 9_007_199_254_740_991
+_BUDGET = 50_000  # records looked at per call
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which records; an empty part matches all."""
+
+    states: tuple[State, ...] = ()
+    integration: str = ""
+    bot: str = ""
+    identifier: str = ""
+    since: int = 0  # ms since 1970
+
+
+class Inspection:
+    """What operators see of the ledger."""
+
+    def __init__(self, store: Store) -> None:
+        """Read from *store*."""
+        self._store = store
+
+    async def list(self, wanted: Filter, cursor: str = "", limit: int = 50) -> Page:
+        """One page of records, newest first; ValueError for a cursor that no page gave."""
+        before, before_id = _cursor(cursor)
+        args: list[str | int] = [",".join(wanted.states or STATES), wanted.integration, wanted.bot]
+        args += [wanted.identifier, wanted.since, before, before_id, limit, _BUDGET]
+        at, last, *rows = await self._store.scripts.run("list", args)
+        records = tuple(record_of(row[-1].decode(), row[:-2]) for row in rows)
+        return Page(records=records, cursor=f"{at.decode()}:{last.decode()}" if at else "")
+
+    async def stats(self) -> QueueStats:
+        """Counts, bytes, ages, throughput and workers."""
+        reply = await self._store.scripts.run("stats", [])
+        now, oldest, states, totals, _, minute, workers = reply
+        return QueueStats(
+            now=int(now),
+            oldest_ready_age=None if int(oldest) < 0 else int(oldest) / 1000,
+            states={s.decode(): StateLoad(count=int(n), bytes=int(b)) for s, n, b in states},
+            totals={name: int(value) for name, value in table(totals).items()},
+            last_minute={name: int(value) for name, value in table(minute).items()},
+            workers=tuple({"id": w.decode(), **table(facts)} for w, facts in workers),
+        )
+
+
+def _cursor(cursor: str) -> tuple[int, str]:
+    if not cursor:
+        return _FAR, "~"
+    at, colon, last = cursor.partition(":")
+    if not (colon and at.isascii() and at.isdigit()):
+        raise ValueError("cursor: not one that a page gave")
+    return int(at), last

@@ -1,0 +1,116 @@
+"""
+Every key Waypost writes, in one place; the scripts in `lua/` build the same names from the same prefix.
+
+All keys of a cell share one hash tag, so a cell can move to another server, or sit on one slot of a cluster.
+`L` is the layout's version; a change of layout is a new prefix.
+
+================================= ======= ======================================================
+key (after ``waypost:{cell}:``)    type    what it holds
+================================= ======= ======================================================
+record:ID                          hash    `Record` fields of a request or delivery
+body:ID                            string  its `RawRequest`, msgpack
+journal:ID                         hash    steps of the open record: NAME:intent, NAME:result
+state:STATE                        zset    ids in that state, by time of acceptance (ms)
+bytes                              hash    STATE: stored body bytes
+queue                              zset    arq's queue: ready tickets by virtual time
+due                                zset    tickets of retrying records by due time (ms)
+leases                             zset    ids of leased records by expiry (ms)
+lanes                              hash    LANE: virtual time of its last ticket
+vtime                              string  virtual time of the last claim
+totals                             hash    counters that only grow: accepted, done, …
+throughput:MINUTE                  hash    the same counters for one minute; expires
+dedupe:KEY                         string  id of the first copy of a delivery; expires
+children:ID                        zset    deliveries that a request was split into
+order:WEBHOOKID                    zset    released records that go one after the other
+unbound:INTEGRATION:IDENTIFIER     hash    `seq`, `bot`: what came before is nobody else's
+parked:INTEGRATION:IDENTIFIER      zset    ids waiting for that identifier, by acceptance
+identifier:INTEGRATION:IDENTIFIER  set     webhookIds bound to it
+wake                               channel a ticket became ready
+inbox:NAME                         channel replies for one ingress
+worker:ID                          hash    a worker's last beat; expires
+workers                            zset    worker ids by last beat (ms)
+integration:NAME                   hash    `document:VERSION`: definition JSON; `current`: version
+integrations                       set     names
+door:NAME                          string  `Door` JSON, all the ingress may know
+doors                              channel `door:NAME` or `hook:WEBHOOKID` that changed
+secret:NAME                        hash    SECRET: sealed value
+datakey:SCOPE                      string  wrapped data key
+integration-ids                    hash    int_…: JSON [name, version]
+tokens                             hash    id of a runtime token: hash of its value
+bot:ID / bots                      hash/set
+installation:WEBHOOKID             hash    `Installation` parts; sealed configuration
+installations                      zset    webhookIds by creation (ms)
+aliases:BOT                        hash    ALIAS: webhookId
+hook:WEBHOOKID                     string  integration name; all the ingress may know
+state-of:WEBHOOKID:TYPE:OWNER:NAME hash    a state, sealed
+states-of:WEBHOOKID                set     its states' keys
+link:HASH                          string  `ConnectLink` JSON; expires
+flow:ID                            string  `Flow` JSON; expires
+flow-of:WEBHOOKID                  string  the installation's one current flow
+oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
+events:BOT                         stream  events of a bot without a URL
+emitted:EVENT                      string  an event id that was stored already; expires
+token:HASH                         string  a runtime token's claims
+audit                              stream  who changed what
+================================= ======= ======================================================
+"""
+
+from __future__ import annotations
+
+BRAND = "waypost"
+LAYOUT = "1"
+CELL = "c0"
+
+
+def prefix(cell: str = CELL) -> str:
+    """
+    The part that all keys of a cell share.
+
+    >>> prefix()
+    'waypost:{c0}:1'
+    """
+    return f"{BRAND}:{{{cell}}}:{LAYOUT}"
+
+
+def key(*parts: str, cell: str = CELL) -> str:
+    """
+    One key of a cell. Parts that strangers choose are escaped, so no two names meet.
+
+    >>> key("identifier", "linear", "org_42")
+    'waypost:{c0}:1:identifier:linear:org_42'
+    >>> key("identifier", "a:b", "c") == key("identifier", "a", "b:c")
+    False
+    """
+    return ":".join((prefix(cell), *(escape(part) for part in parts)))
+
+
+def escape(part: str) -> str:
+    """
+    *part* without the characters that structure a key.
+
+    >>> escape("handle/name:x%{y}")
+    'handle/name%3Ax%25%7By%7D'
+    """
+    for character in "%:{}":
+        part = part.replace(character, f"%{ord(character):02X}")
+    return part
+
+
+def ticket(record_id: str, cell: str = CELL) -> str:
+    """
+    The arq job id of a record; the tag keeps arq's own keys in the cell.
+
+    >>> ticket("req_1")
+    '{c0}req_1'
+    """
+    return f"{{{cell}}}{record_id}"
+
+
+def record_id(ticket_id: str) -> str:
+    """
+    The record that a ticket names.
+
+    >>> record_id("{c0}req_1")
+    'req_1'
+    """
+    return ticket_id.partition("}")[2]

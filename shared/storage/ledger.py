@@ -1,0 +1,253 @@
+"""
+The ledger: every accepted request and delivery, and who works on it. The truth.
+
+Each method is one script of `lua/`, so each is one transition or none. A write under a lease names the epoch that the
+claim returned; `LeaseLost` means that another worker owns the record now and nothing was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import Conflict, LeaseLost, NotFound
+from shared.model.jobs import Accept, Accepted, Claim, Record
+from shared.model.requests import RawRequest
+from shared.storage import keys
+from shared.storage.client import told_apart
+from shared.storage.rows import fields_of, record_of
+
+if TYPE_CHECKING:
+    from shared.storage.connection import Store
+
+DEDUPE_LIFETIME = timedelta(days=3)
+LEASE = timedelta(seconds=10)
+MOST_CRASHES = 3
+MOST_PARKED = 1000  # requests that may wait for one identifier
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much may lie open before the door says 503."""
+
+    records: int = 1_000_000
+    bytes: int = 4 << 30
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How one lease ends. *event* goes to the stream of *bot*, once per *event_key*."""
+
+    id: str
+    epoch: int
+    end: str  # done | ignored | dead | retry | release
+    reason: str = ""
+    delay: timedelta = timedelta()
+    bot: str = ""
+    event_key: str = ""
+    event: bytes = b""
+
+
+class Routed(Struct, frozen=True, kw_only=True):
+    """Where the slices of a request went."""
+
+    where: str  # self | nobody | parked | split
+    installation: str = ""
+    deliveries: int = 0
+
+
+class Ledger:
+    """The ledger of one cell."""
+
+    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+        """Speak to *store*; refuse more than *limits*."""
+        self._store = store
+        self._limits = limits or Limits()
+
+    async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
+        """Store all of *accepts*. When this returns, what is `stored` is on disk (AOF `always`)."""
+        flat: list[bytes | str | int] = []
+        for one in accepts:
+            flat += (one.id, one.job, one.body, one.dedupe)
+            flat += (one.integration, one.lane, one.installation, one.bot)
+        limits = (self._limits.records, self._limits.bytes, _ms(DEDUPE_LIFETIME), len(accepts))
+        reply = await self._store.scripts.run_fast("accept", [*limits, *flat])
+        pairs = zip(reply[::2], reply[1::2], strict=True)
+        return [Accepted(status=_text(s), id=_text(i)) for s, i in pairs]  # type: ignore[arg-type]
+
+    async def claim(
+        self, worker: str, limit: int, lease: timedelta = LEASE
+    ) -> tuple[list[Claim], float | None]:
+        """Lease up to *limit* records; also the seconds until something is due (None: nothing is)."""
+        args = [worker, limit, _ms(lease), MOST_CRASHES]
+        pause, *found = await self._store.scripts.run_fast("claim", args)
+        claims = [Claim(record=record_of(_text(i), f), body=b) for i, f, b in found]
+        return claims, None if int(pause) < 0 else int(pause) / 1000
+
+    async def renew(self, leases: Sequence[tuple[str, int]], lease: timedelta = LEASE) -> set[str]:
+        """Extend *leases* (id, epoch); return the ids that are lost."""
+        flat = [part for pair in leases for part in pair]
+        lost = await self._store.scripts.run_fast("renew", [_ms(lease), *flat])
+        return {_text(one) for one in lost}
+
+    async def settle(self, endings: Sequence[Ending]) -> list[bool]:
+        """End leases; False where the lease was lost and nothing was written."""
+        flat: list[bytes | str | int] = [len(endings)]
+        for one in endings:
+            flat += (one.id, one.epoch, one.end, one.reason, _ms(one.delay))
+            flat += (keys.escape(one.bot), one.event_key, one.event)
+        reply = await self._store.scripts.run_fast("settle", flat)
+        return [int(one) == 1 for one in reply]
+
+    async def route(
+        self, record: Record, slices: Sequence[tuple[str, bytes]], *, may_park: bool
+    ) -> Routed:
+        """Give each slice (identifier, own body or empty) to its owners; park what has none, if that is allowed."""
+        flat = [part for one in slices for part in one]
+        args = [record.id, record.epoch, record.integration, int(may_park), MOST_PARKED]
+        where, *rest = await self._store.scripts.run("route", [*args, len(slices), *flat])
+        match _text(where):
+            case "lost":
+                raise LeaseLost(record.id)
+            case "self":
+                return Routed(where="self", installation=_text(rest[0]))
+            case "split":
+                return Routed(where="split", deliveries=int(rest[0]))
+            case other:
+                return Routed(where=other)
+
+    async def step(self, what: str, record: Record, name: str, result: bytes = b"") -> tuple[str, bytes]:
+        """`begin`, `commit` or `forget` the step *name*; returns begun, intent, result or ok, and the value."""
+        args = [what, record.id, record.epoch, name, result]
+        said, value = await self._store.scripts.run("step", args)
+        if said == b"lost":
+            raise LeaseLost(record.id)
+        return _text(said), value
+
+    async def bind(
+        self, integration: str, identifier: str, installation: str, ownership: str, *, in_flow: bool
+    ) -> tuple[int, list[str]]:
+        """Bind *identifier* (empty: clear); returns how many parked requests were released, and who was evicted."""
+        args = [integration, identifier, installation, ownership, int(in_flow)]
+        return bound(await self._store.scripts.run("bind", args))
+
+    async def activate(self, args: Sequence[bytes | str | int]) -> tuple[int, list[str]]:
+        """Write tokens, binding and the flow's end in one script; see `shared.storage.activation`."""
+        return bound(await self._store.scripts.run("activate", list(args)))
+
+    async def show(self, id: str) -> Record | None:
+        """The record, without its body."""
+        row = await self._store.redis.hgetall(keys.key("record", id))
+        return record_of(id, row) if row else None
+
+    async def stored_body(self, id: str) -> bytes | None:
+        """The stored body, as it was accepted."""
+        found: bytes | None = await self._store.redis.get(keys.key("body", id))
+        return found
+
+    async def body(self, id: str) -> RawRequest | None:
+        """The raw request of a record."""
+        found = await self.stored_body(id)
+        return msgspec.msgpack.decode(found, type=RawRequest) if found else None
+
+    async def children(self, id: str) -> list[Record]:
+        """The deliveries that a request was split into, in order."""
+        ids = await self._store.redis.zrange(keys.key("children", id), 0, -1)
+        found = [await self.show(_text(one)) for one in ids]
+        return [one for one in found if one]
+
+    async def journal(self, id: str) -> dict[str, bytes]:
+        """Steps of an open record: `NAME:intent` and `NAME:result`."""
+        rows = await self._store.redis.hgetall(keys.key("journal", id))
+        return {_text(name): value for name, value in rows.items()}
+
+    async def replay(self, id: str) -> str:
+        """Make a closed or parked record ready again; returns the state it was in."""
+        return _was(id, await self._store.scripts.run("replay", [id]))
+
+    async def drop(self, id: str) -> str:
+        """Remove a record with its body; returns the state it was in."""
+        return _was(id, await self._store.scripts.run("drop", [id]))
+
+    async def sweep(self, retention: Mapping[str, timedelta], most: int = 100) -> tuple[int, int]:
+        """End retention: returns how many records were removed, and how many parked ones are now dead."""
+        ages = [_ms(retention[state]) for state in ("done", "ignored", "dead", "parked")]
+        removed, unmatched = await self._store.scripts.run("sweep", [most, *ages])
+        return int(removed), int(unmatched)
+
+    async def wakes(self) -> AsyncIterator[None]:
+        """Yield once at the start, and whenever a ticket became ready; ends when the connection breaks."""
+        with told_apart():
+            async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(keys.key("wake"))
+                yield None
+                async for _ in channel.listen():
+                    yield None
+
+    async def messages(self, inbox: str) -> AsyncIterator[bytes]:
+        """What workers send to *inbox*; raises `StoreUnavailable` when the connection breaks."""
+        with told_apart():
+            async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(keys.key("inbox", inbox))
+                async for message in channel.listen():
+                    yield message["data"]
+
+    async def publish(self, inbox: str, message: bytes) -> None:
+        """Send *message* to an ingress' inbox; nobody may be listening."""
+        await self._store.redis.publish(keys.key("inbox", inbox), message)
+
+    async def beat(self, worker: str, facts: dict[str, str | int], lifetime: timedelta) -> None:
+        """Say that *worker* lives."""
+        await self._store.scripts.run("beat", [worker, _ms(lifetime), *fields_of(facts)])
+
+
+def bound(reply: list[Any]) -> tuple[int, list[str]]:
+    """
+    What a binding script answered.
+
+    Raises:
+        Conflict: the identifier is somebody else's, or the flow is no longer the current one.
+        NotFound: there is no such installation.
+        LeaseLost: another worker owns the record.
+
+    """
+    said = _text(reply[0])
+    match said:
+        case "ok":
+            return int(reply[1]), [_text(one) for one in reply[2:]]
+        case "taken":
+            raise AlreadyBound(_text(reply[1]))
+        case "missing":
+            raise NotFound("the installation no longer exists")
+        case "void":
+            raise Conflict("the connect flow was replaced by a newer one, or has ended")
+        case _:
+            raise LeaseLost(said)
+
+
+class AlreadyBound(Conflict):
+    """Another installation has the identifier; *owner* is its webhookId."""
+
+    def __init__(self, owner: str) -> None:
+        """Keep the owner."""
+        self.owner = owner
+        super().__init__("another installation has this identifier already")
+
+
+def _was(id: str, reply: list[bytes]) -> str:
+    said = _text(reply[0])
+    if said == "missing":
+        raise NotFound(f"there is no record {id}")
+    if said == "busy":
+        raise Conflict(f"{id} is {_text(reply[1])}; wait until it is closed, or parked")
+    return said
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,74 @@
+-- Not a script: the part on identifiers, put behind the prelude of the scripts that bind, route and release.
+
+local function identifier_key(integration, identifier)
+  return P .. 'identifier:' .. escaped(integration) .. ':' .. escaped(identifier)
+end
+
+local function parked_key(integration, identifier)
+  return P .. 'parked:' .. escaped(integration) .. ':' .. escaped(identifier)
+end
+
+local function bot_of(installation)
+  local facts = redis.call('HGET', P .. 'installation:' .. installation, 'record')
+  return facts and cjson.decode(facts)['botId'] or ''
+end
+
+-- Remembers up to which request an identifier was somebody's, so that nobody else is given them later.
+local function unbind(integration, identifier, installation)
+  redis.call('SREM', identifier_key(integration, identifier), installation)
+  redis.call('HSET', P .. 'unbound:' .. escaped(integration) .. ':' .. escaped(identifier),
+    'seq', redis.call('HGET', P .. 'totals', 'accepted') or 0, 'bot', bot_of(installation))
+end
+
+-- Parked requests become deliveries of *installation*, one after the other in the order they came.
+local function release(integration, identifier, installation)
+  local parked, bot = parked_key(integration, identifier), bot_of(installation)
+  local past = redis.call('HMGET', P .. 'unbound:' .. escaped(integration) .. ':' .. escaped(identifier), 'seq', 'bot')
+  local from = (past[1] and past[2] ~= bot) and '(' .. past[1] or '-inf'
+  local order, released = P .. 'order:' .. installation, 0
+  local busy = redis.call('ZCARD', order) > 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', parked, from, '+inf')) do
+    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'seq')
+    redis.call('ZREM', parked, id)
+    if r[1] == 'parked' then
+      redis.call('HSET', record(id), 'job', 'delivery', 'installation', installation, 'bot', bot,
+        'lane', installation, 'ordered', 1)
+      redis.call('ZADD', order, r[4], id)
+      if busy then
+        move(id, 'parked', 'waiting', r[2], tonumber(r[3]))
+        redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', 'behind earlier requests of its installation')
+      else
+        ready(id, 'parked', r[2], tonumber(r[3]), installation)
+        busy = true
+      end
+      released = released + 1
+    end
+  end
+  if released > 0 then wake() end
+  return released
+end
+
+-- bind -> {ok, released, evicted…} or {taken, owner}. An empty identifier clears the binding.
+local function bind(integration, identifier, installation, ownership, in_flow)
+  local home = P .. 'installation:' .. installation
+  local before = redis.call('HGET', home, 'identifier') or ''
+  local evicted = {}
+  if identifier ~= '' then
+    for _, owner in ipairs(redis.call('SMEMBERS', identifier_key(integration, identifier))) do
+      if owner ~= installation and ownership ~= 'share' then
+        if ownership == 'exclusive' or not in_flow then return {'taken', owner} end
+        evicted[#evicted + 1] = owner
+      end
+    end
+  end
+  for _, owner in ipairs(evicted) do
+    unbind(integration, identifier, owner)
+    redis.call('HSET', P .. 'installation:' .. owner, 'identifier', '', 'connection', 'needs_reauth',
+      'reason', 'another installation took over ' .. identifier, 'updated', NOW)
+  end
+  if before ~= '' and before ~= identifier then unbind(integration, before, installation) end
+  redis.call('HSET', home, 'identifier', identifier, 'updated', NOW)
+  if identifier == '' then return {'ok', 0} end
+  redis.call('SADD', identifier_key(integration, identifier), installation)
+  return {'ok', release(integration, identifier, installation), unpack(evicted)}
+end

@@ -1,0 +1,88 @@
+-- claim(worker, limit, lease ms, most crashes) -> {ms until something is due or -1, {fields, body}, …}
+-- Brings expired leases and due retries back first, then leases up to *limit* ready records in order.
+local worker, limit, lease, most_crashes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)) do
+  redis.call('ZREM', P .. 'leases', id)
+  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane', 'installation', 'ordered')
+  if r[1] == 'leased' then
+    local crashes = redis.call('HINCRBY', record(id), 'crashes', 1)
+    if crashes >= most_crashes then
+      move(id, 'leased', 'dead', r[2], tonumber(r[3]))
+      redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
+        'reason', 'its worker stopped without an answer ' .. crashes .. ' times')
+      without_ticket(id)
+      count('dead', 1)
+      if r[6] then next_in_order(id, r[5]) end
+    else
+      ready(id, 'leased', r[2], tonumber(r[3]), r[4])
+    end
+  end
+end
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
+  redis.call('ZREM', P .. 'due', member)
+  local id = string.sub(member, #TAG + 1)
+  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
+  if r[1] == 'retrying' then ready(id, 'retrying', r[2], tonumber(r[3]), r[4]) end
+end
+
+local popped = limit > 0 and redis.call('ZPOPMIN', P .. 'queue', limit) or {}
+local claims, ids, bodies, index, leases, lanes, bytes = {}, {}, {}, {}, {}, {}, 0
+for i = 1, #popped, 2 do
+  local id = string.sub(popped[i], #TAG + 1)
+  local fields = redis.call('HGETALL', record(id))
+  local r = {}
+  for f = 1, #fields, 2 do r[fields[f]] = fields[f + 1] end
+  if r['state'] == 'ready' then
+    local epoch = tonumber(r['epoch'] or 0) + 1
+    redis.call('HSET', record(id), 'state', 'leased', 'epoch', epoch, 'worker', worker, 'changed', NOW)
+    fields[#fields + 1] = 'state'
+    fields[#fields + 1] = 'leased'
+    fields[#fields + 1] = 'epoch'
+    fields[#fields + 1] = tostring(epoch)
+    claims[#claims + 1] = {id, fields}
+    ids[#ids + 1] = id
+    bodies[#bodies + 1] = P .. 'body:' .. id
+    index[#index + 1] = r['at']
+    index[#index + 1] = id
+    leases[#leases + 1] = NOW + lease
+    leases[#leases + 1] = id
+    lanes[r['lane']] = popped[i + 1]
+    bytes = bytes + tonumber(r['bytes'])
+  else
+    redis.call('UNLINK', 'arq:job:' .. popped[i])
+  end
+end
+
+if #ids > 0 then
+  redis.call('SET', P .. 'vtime', popped[#popped])
+  redis.call('ZREM', P .. 'state:ready', unpack(ids))
+  redis.call('ZADD', P .. 'state:leased', unpack(index))
+  redis.call('ZADD', P .. 'leases', unpack(leases))
+  redis.call('HINCRBY', P .. 'bytes', 'ready', -bytes)
+  redis.call('HINCRBY', P .. 'bytes', 'leased', bytes)
+  local found = redis.call('MGET', unpack(bodies))
+  for i, body in ipairs(found) do claims[i][3] = body or '' end
+  -- A lane whose last ticket was just taken is idle and needs no place.
+  local names, idle = {}, {}
+  for name in pairs(lanes) do names[#names + 1] = name end
+  for i, last in ipairs(redis.call('HMGET', P .. 'lanes', unpack(names))) do
+    if last and tonumber(last) <= tonumber(lanes[names[i]]) then idle[#idle + 1] = names[i] end
+  end
+  if #idle > 0 then redis.call('HDEL', P .. 'lanes', unpack(idle)) end
+end
+
+local pause = -1
+if redis.call('ZCARD', P .. 'queue') > 0 then
+  pause = 0
+else
+  for _, name in ipairs({'due', 'leases'}) do
+    local first = redis.call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')
+    if first[2] then
+      local wait = math.max(0, tonumber(first[2]) - NOW)
+      if pause < 0 or wait < pause then pause = wait end
+    end
+  end
+end
+return {pause, unpack(claims)}

@@ -1,0 +1,80 @@
+-- Stands in front of every script. KEYS[1] is the cell's prefix; `shared/storage/keys.py` tells what each key holds.
+-- Time is the store's own; tests move it by SKEW (milliseconds).
+local SKEW = 0
+local P = KEYS[1] .. ':'
+local TAG = string.match(KEYS[1], '{.-}')
+local clock = redis.call('TIME')
+local NOW = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) + SKEW
+
+local function escaped(part)
+  return (string.gsub(part, '[%%:{}]', function(c) return string.format('%%%02X', string.byte(c)) end))
+end
+
+local function record(id) return P .. 'record:' .. id end
+
+-- Moves a record between the indexes; the caller sets its other fields.
+local function move(id, from, to, at, bytes)
+  if from then
+    redis.call('ZREM', P .. 'state:' .. from, id)
+    redis.call('HINCRBY', P .. 'bytes', from, -bytes)
+  end
+  redis.call('ZADD', P .. 'state:' .. to, at, id)
+  redis.call('HINCRBY', P .. 'bytes', to, bytes)
+end
+
+-- Puts a ticket into arq's queue. Lanes take turns: a lane's next ticket comes one step of virtual
+-- time after its last one, and no lane may save up time while it is idle (start-time fair queueing).
+local function enqueue(id, lane)
+  local last = tonumber(redis.call('HGET', P .. 'lanes', lane) or 0)
+  local turn = math.max(last, tonumber(redis.call('GET', P .. 'vtime') or 0)) + 1
+  redis.call('HSET', P .. 'lanes', lane, turn)
+  redis.call('ZADD', P .. 'queue', turn, TAG .. id)
+end
+
+-- The job that arq's own tools read; it names the record and holds nothing else.
+local function ticket(id)
+  redis.call('SET', 'arq:job:' .. TAG .. id,
+    '{"t":null,"f":"carry","a":["' .. id .. '"],"k":{},"et":' .. string.format('%d', NOW) .. '}')
+end
+
+local function without_ticket(id)
+  redis.call('UNLINK', 'arq:job:' .. TAG .. id, P .. 'journal:' .. id)
+  redis.call('ZREM', P .. 'queue', TAG .. id)
+  redis.call('ZREM', P .. 'due', TAG .. id)
+end
+
+local function wake() redis.call('PUBLISH', P .. 'wake', '1') end
+
+local function count(what, n)
+  redis.call('HINCRBY', P .. 'totals', what, n)
+  local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
+  redis.call('HINCRBY', minute, what, n)
+  redis.call('EXPIRE', minute, 3900)
+end
+
+-- Makes a record ready again from whatever state it is in.
+local function ready(id, from, at, bytes, lane)
+  move(id, from, 'ready', at, bytes)
+  redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '')
+  ticket(id)
+  enqueue(id, lane)
+end
+
+-- Lets the next record go that waits for its turn behind *id* (requests released from the parking lot).
+local function next_in_order(id, installation)
+  local order = P .. 'order:' .. installation
+  redis.call('ZREM', order, id)
+  local following = redis.call('ZRANGE', order, 0, 0)[1]
+  if not following then return end
+  local f = redis.call('HMGET', record(following), 'state', 'at', 'bytes', 'lane')
+  if f[1] == 'waiting' then
+    ready(following, 'waiting', f[2], tonumber(f[3]), f[4])
+    wake()
+  end
+end
+
+-- True when *epoch* still holds the lease of *id*.
+local function holds(id, epoch)
+  local r = redis.call('HMGET', record(id), 'state', 'epoch')
+  return r[1] == 'leased' and r[2] == epoch
+end

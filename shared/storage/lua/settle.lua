@@ -1,0 +1,48 @@
+-- settle(n, then per record: id, epoch, end, reason, delay ms, stream, event key, event) -> {1 | 0, …}
+-- Ends a lease: done | ignored | dead close the record, retry brings it back after the delay, release brings it back at once
+-- without counting an attempt. 0 is a lost lease: nothing was written. A *stream* gets *event* once per event key.
+local replies, closed = {}, {}
+
+local function emit(stream, key, event)
+  if stream ~= '' and redis.call('SET', P .. 'emitted:' .. key, '1', 'NX', 'EX', 604800) then
+    redis.call('XADD', P .. 'events:' .. stream, '*', 'event', event)
+  end
+end
+
+local function close(id, state, reason, r)
+  move(id, 'leased', state, r[3], tonumber(r[4]))
+  redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason)
+  if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
+  redis.call('UNLINK', 'arq:job:' .. TAG .. id, P .. 'journal:' .. id)
+  closed[state] = (closed[state] or 0) + 1
+  if r[7] then next_in_order(id, r[6]) end
+end
+
+local function retry(id, reason, delay, r)
+  move(id, 'leased', 'retrying', r[3], tonumber(r[4]))
+  redis.call('HINCRBY', record(id), 'attempts', 1)
+  redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay)
+  redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
+  closed['retried'] = (closed['retried'] or 0) + 1
+end
+
+local leases = {}
+for i = 0, tonumber(ARGV[1]) - 1 do
+  local a = 2 + i * 8
+  local id, outcome, reason = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered')
+  if r[1] == 'leased' and r[2] == ARGV[a + 1] then
+    emit(ARGV[a + 5], ARGV[a + 6], ARGV[a + 7])
+    leases[#leases + 1] = id
+    if outcome == 'retry' then retry(id, reason, tonumber(ARGV[a + 4]), r)
+    elseif outcome == 'release' then ready(id, 'leased', r[3], tonumber(r[4]), r[5])
+    else close(id, outcome, reason, r) end
+    replies[i + 1] = 1
+  else
+    replies[i + 1] = 0
+  end
+end
+if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
+for what, n in pairs(closed) do count(what, n) end
+if redis.call('ZCARD', P .. 'queue') > 0 or closed['retried'] then wake() end
+return replies

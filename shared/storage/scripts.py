@@ -1,0 +1,101 @@
+"""The Lua scripts of `lua/`, sent once and then called by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import re
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import CommandRefused, SetupFailed
+from shared.storage import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.storage.client import StoreClient
+    from shared.storage.resp import Part, RespConnection
+
+_NO_SKEW = "local SKEW = 0"
+_NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
+_PARTS = (
+    "binding",
+)  # files that are no scripts: put in front of those that call their functions
+
+
+class Scripts:
+    """
+    Runs a script by its file name; every script gets the cell's prefix as its one key.
+
+    A server that has lost its scripts is given the one it asks for again. `skew_ms` moves the time that
+    the scripts see, for tests.
+    """
+
+    def __init__(
+        self, redis: StoreClient, resp: RespConnection, *, cell: str = keys.CELL
+    ) -> None:
+        """Hold the two ways to the store; nothing is sent yet."""
+        self._redis, self._resp, self._prefix = redis, resp, keys.prefix(cell)
+        self._known: dict[tuple[str, int], tuple[str, str]] = {}
+        self.skew_ms = 0
+
+    async def run(self, name: str, args: Sequence[Part]) -> Any:
+        """Run script *name* over redis-py; the reply is raw (bytes, int, None, lists)."""
+        digest, text = self._script(name)
+        try:
+            return await self._redis.evalsha(digest, 1, self._prefix, *args)  # type: ignore[misc, arg-type]
+        except CommandRefused as error:
+            if error.code != "NOSCRIPT":
+                raise
+        await self._redis.script_load(text)
+        return await self._redis.evalsha(digest, 1, self._prefix, *args)  # type: ignore[misc, arg-type]
+
+    async def run_fast(self, name: str, args: Sequence[Part]) -> Any:
+        """Run script *name* over the narrow connection, for the hot paths; the reply is the same."""
+        digest, text = self._script(name)
+        call = self._resp.call
+        try:
+            return await call("EVALSHA", digest, 1, self._prefix, *args)
+        except CommandRefused as error:
+            if error.code != "NOSCRIPT":
+                raise
+        await call("SCRIPT", "LOAD", text)
+        return await call("EVALSHA", digest, 1, self._prefix, *args)
+
+    def _script(self, name: str) -> tuple[str, str]:
+        key = (name, self.skew_ms)
+        if key not in self._known:
+            text = source(name).replace(_NO_SKEW, f"local SKEW = {self.skew_ms}", 1)
+            self._known[key] = (hashlib.sha1(text.encode()).hexdigest(), text)  # noqa: S324 — Redis' own digest
+        return self._known[key]
+
+
+def source(name: str) -> str:
+    """The whole text that the server gets for script *name*."""
+    body = _file(name)
+    parts = [text for text in map(_file, _PARTS) if _calls(body, _NAME.findall(text))]
+    return "\n".join((_file("prelude"), *parts, body))
+
+
+def names() -> list[str]:
+    """All scripts there are."""
+    files = importlib.resources.files("shared.storage").joinpath("lua").iterdir()
+    found = {file.name.removesuffix(".lua") for file in files if file.name.endswith(".lua")}
+    return sorted(found - {"prelude", *_PARTS})
+
+
+def _calls(body: str, functions: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{function}\(", body) for function in functions)
+
+
+def _file(name: str) -> str:
+    try:
+        return (
+            importlib.resources.files("shared.storage")
+            .joinpath("lua", f"{name}.lua")
+            .read_text()
+        )
+    except FileNotFoundError:
+        raise SetupFailed(
+            f"the script shared/storage/lua/{name}.lua is missing", "install Waypost again"
+        ) from None

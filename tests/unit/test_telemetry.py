@@ -1,0 +1,117 @@
+"""What leaves a process: log lines without secrets, metrics by name."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+import structlog
+
+from shared import telemetry
+from shared.configvalues import LogSettings
+from shared.metrics import METRICS, Metrics, metrics_table
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """Where a configured process logs; the library's own settings come back behind the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+
+
+SECRETS = {
+    "access_token": "x0x", "Authorization": "x0x", "set-cookie": "x0x", "client_secret": "x0x", "code": "x0x",
+    "body": b"x0x", "headers": {"a": "x0x"}, "query": "x0x", "code_verifier": "x0x", "api_key": "x0x",
+    "nested": {"password": "x0x", "deep": [{"token": "x0x"}]}, "url": "https://a.example/b?code=x0x",
+    "path": "/oauth?state=x0x", "store": "redis://user:x0x@host/0", "given": "Bearer x0x.x0x-x0x",
+    "urls": ["https://a.example?x0x"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+class TestALine:
+    def test_holds_no_secret_wherever_it_was_put(self, lines: io.StringIO, form: str) -> None:
+        telemetry.configure(LogSettings("info", form), to=lines)
+        telemetry.get_logger().info("call.made", **SECRETS)
+
+        assert "call.made" in lines.getvalue()
+        assert "x0x" not in lines.getvalue()
+
+    def test_with_a_trace_holds_no_local_variables(self, lines: io.StringIO, form: str) -> None:
+        telemetry.configure(LogSettings("info", form), to=lines)
+        token = "x0x"
+        try:
+            raise ValueError(f"at https://a.example/b?code={token}")
+        except ValueError:
+            telemetry.get_logger().exception("request.failed")
+
+        assert "ValueError" in lines.getvalue()
+        assert "x0x" not in lines.getvalue().replace('token = "x0x"', "")
+
+    def test_of_a_library_goes_the_same_way(self, lines: io.StringIO, form: str) -> None:
+        telemetry.configure(LogSettings("info", form), program="worker", to=lines)
+        logging.getLogger("aiohttp.access").info("GET / is not worth a line")
+        logging.getLogger("aiohttp.server").warning("Error at %s", "/oauth?code=x0x")
+
+        assert 1 == len(lines.getvalue().splitlines())
+        assert "/oauth?[hidden]" in lines.getvalue()
+        assert "worker" in lines.getvalue()
+
+
+def test_a_json_line_is_one_object_with_level_and_time(lines: io.StringIO) -> None:
+    telemetry.configure(LogSettings("info"), program="api", to=lines)
+    telemetry.get_logger(flow="f1").debug("flow.started")
+    telemetry.get_logger(flow="f1").info("flow.started", ok=True)
+
+    (line,) = map(orjson.loads, lines.getvalue().splitlines())
+    assert {"event", "level", "timestamp", "program", "flow", "ok"} == set(line)
+    assert ("flow.started", "info", "api", "f1") == (
+        line["event"],
+        line["level"],
+        line["program"],
+        line["flow"],
+    )
+
+
+def test_ordinary_words_are_left_alone() -> None:
+    facts = {
+        "reason": "is this ok? yes",
+        "route": "/connect/{token}",
+        "status_code": 200,
+        "attempt": 1,
+    }
+
+    assert facts == telemetry.redacted(None, "", dict(facts))
+
+
+def test_event_names_are_two_words_of_which_the_last_is_past() -> None:
+    assert all(name.count(".") == 1 and meaning for name, meaning in telemetry.EVENTS.items())
+
+
+class TestMetrics:
+    def test_each_is_on_the_page_under_its_name(self) -> None:
+        metrics = Metrics()
+        metrics.count("jobs_settled_total", job="webhook", outcome="done")
+        metrics.observe("accept_seconds", 0.002)
+        metrics.show("store_up", 1)
+
+        page = metrics.page().decode()
+        assert 'waypost_jobs_settled_total{job="webhook",outcome="done"} 1.0' in page
+        assert "waypost_accept_seconds_count 1.0" in page
+        assert "waypost_store_up 1.0" in page
+        assert all(
+            f"waypost_{metric.name}".removesuffix("_total") in page for metric in METRICS
+        )
+        assert all(f"`waypost_{metric.name}`" in metrics_table() for metric in METRICS)
+
+    def test_a_name_or_kind_that_does_not_exist_fails_at_once(self) -> None:
+        with pytest.raises(KeyError):
+            Metrics().count("nothing")
+        with pytest.raises(TypeError, match="no counter"):
+            Metrics().count("store_up")

@@ -1,0 +1,172 @@
+"""Real effects for the steps of `shared.steps.exchange`: the journal, the way out, the activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
+from tenacity import wait_random_exponential
+
+from shared.errors import Conflict, FlowRefused, NotFound, ProviderBusy, Transient, UnknownOutcome
+from shared.integrations.configurations import type_of
+from shared.model.flows import Flow
+from shared.model.jobs import Record
+from shared.oauth import payload_of, tokens_from
+from shared.steps.effects import (
+    Activate,
+    BeginStep,
+    Call,
+    CommitStep,
+    Effect,
+    ForgetIntent,
+    IsActive,
+    Now,
+    Reach,
+    StepState,
+)
+from workers.installed import Installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.model.calls import HttpAnswer, HttpCall
+    from shared.oauth import Tokens
+    from workers.tools import Tools
+
+OAUTH_STATE = "oauth"  # the name of the state that holds the tokens
+
+
+class AwaitsConfirmation(Transient):
+    """Everything is ready; the operator's backend has not said yet that it was the right person."""
+
+
+class Callback(Struct, frozen=True, kw_only=True):
+    """One OAuth callback in work."""
+
+    record: Record
+    flow: Flow
+    owner: Installed
+
+
+class CallbackEffects:
+    """Performs what the exchange asks for."""
+
+    def __init__(self, tools: Tools, callback: Callback) -> None:
+        """Act under the lease of *callback*'s record."""
+        self._tools, self._record = tools, callback.record
+        self._flow, self._owner = callback.flow, callback.owner
+
+    async def __call__(self, effect: Effect) -> Any:  # noqa: PLR0911 - one line for each kind of effect
+        """Do it; what it raises is for the steps."""
+        match effect:
+            case Reach(name=name):
+                return self._tools.reach(name)
+            case Now():
+                return self._tools.clock.now()
+            case BeginStep(name=name):
+                return await self._begin(name)
+            case CommitStep(name=name, result=result):
+                return await self._commit(name, result.reveal())
+            case ForgetIntent(name=name):
+                return await self._tools.ledger.step("forget", self._record, name)
+            case Call(call=call):
+                return await send(self._tools, call)
+            case IsActive(tokens=tokens):
+                return await self._is_active(tokens)
+            case Activate():
+                return await self._activate(effect)
+            case _:
+                raise TypeError(f"an exchange asks for no {type(effect).__name__}")
+
+    def _place(self, name: str) -> str:
+        return f"journal:{self._record.id}#{name}"
+
+    async def _begin(self, name: str) -> StepState:
+        status, value = await self._tools.ledger.step("begin", self._record, name)
+        if status == "result":
+            opened = await self._tools.vault.open(self._owner.scope, self._place(name), value)
+            return StepState(status="result", result=opened)
+        since = int(value.partition(b"@")[2] or 0) / 1000
+        return StepState(status=status, since=since)  # type: ignore[arg-type]
+
+    async def _commit(self, name: str, result: bytes) -> bool:
+        sealed = await self._tools.vault.seal(self._owner.scope, self._place(name), result)
+        status, _ = await self._tools.ledger.step("commit", self._record, name, sealed)
+        return status == "ok"
+
+    async def _is_active(self, tokens: Tokens) -> bool:
+        """Look at every installation of the integration: some providers give all of them one token."""
+        cursor = ""
+        while True:
+            page, cursor = await self._tools.installations.list(
+                integration=self._owner.definition.name, cursor=cursor, limit=100
+            )
+            for one in page:
+                state = await self._tools.states.get(
+                    one, "integration", one.integration_id or one.integration, OAUTH_STATE
+                )
+                if state and tokens_from(state.payload).access == tokens.access:
+                    return True
+            if not cursor:
+                return False
+
+    async def _activate(self, wanted: Activate) -> None:
+        flow = await self._tools.flows.flow(self._flow.id)
+        if flow is None or flow.status == "void":
+            raise FlowRefused("flow_expired")
+        if flow.status == "connected":
+            return
+        if flow.confirm:
+            await self._await_confirmation(flow)
+        try:
+            await self._tools.ledger.activate(await self._arguments(flow, wanted))
+        except NotFound as error:
+            raise FlowRefused("misconfigured", str(error)) from None
+        except Conflict as error:
+            cause = "already_bound" if "identifier" in str(error) else "flow_expired"
+            raise FlowRefused(cause) from None
+
+    async def _await_confirmation(self, flow: Flow) -> None:
+        if flow.status != "confirming":
+            await self._tools.flows.update_flow(flow.id, status="confirming")
+        raise AwaitsConfirmation("waits for the operator's confirmation")
+
+    async def _arguments(self, flow: Flow, wanted: Activate) -> Sequence[bytes | str | int]:
+        home, definition = self._owner.installation, self._owner.definition
+        account = wanted.account
+        connected = msgspec.structs.replace(
+            flow,
+            status="connected",
+            account_id=account.id,
+            account_name=account.name,
+            scopes=account.scopes,
+        )
+        link = await self._tools.flows.link(flow.link)
+        used = msgspec.structs.replace(link, used=True) if link else None
+        state = await self._tools.states.prepared(
+            home, "integration", home.integration_id or home.integration, OAUTH_STATE,
+            payload_of(wanted.tokens),
+        )  # fmt: skip
+        identifier = account.id if type_of(definition, home.configuration_type).binds else ""
+        encode = msgspec.json.encode
+        return [
+            self._record.id, self._record.epoch, flow.id, encode(flow), encode(connected),
+            flow.link, encode(used) if used else b"", home.webhook_id, home.integration,
+            identifier, definition.ownership, encode(account),
+            1, state.key, state.payload, state.meta,
+        ]  # fmt: skip
+
+
+async def send(tools: Tools, call: HttpCall) -> HttpAnswer:
+    """Send to the provider; what is idempotent, up to three times within ten seconds."""
+    if not call.idempotent:
+        return await tools.provider.send(call)
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type((ProviderBusy, UnknownOutcome)),
+        stop=stop_after_attempt(3) | stop_after_delay(10),
+        wait=wait_random_exponential(multiplier=0.2, max=3),
+        reraise=True,
+    )
+    return await attempts(tools.provider.send, call)

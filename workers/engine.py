@@ -1,0 +1,191 @@
+"""
+Our arq `Worker`: claims in batches under leases, renews them, and drains.
+
+With `shared/storage/ledger.py` and `workers/main.py` the only code that knows arq. Kept of arq: the settings class, the
+registry of functions, the context, signals and the command line. Replaced: everything between "something is due" and
+"it is finished" (see docs/decisions/0001). What is overridden is pinned by `tests/contracts/test_arq_contract.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from arq.worker import Worker
+
+from shared.errors import StoreUnavailable
+from shared.storage.ledger import LEASE, Ending
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from signal import Signals
+
+    from shared.model.jobs import Claim, Record
+
+log = structlog.get_logger()
+
+BATCH = 64  # records per claim
+BEAT = 5.0  # seconds between two beats
+DRAIN = 25.0  # seconds a stopping worker gives to what it has begun
+
+
+class Leases(Protocol):
+    """The part of the ledger that hands out work."""
+
+    async def claim(
+        self, worker: str, limit: int, lease: timedelta = ...
+    ) -> tuple[list[Claim], float | None]:
+        """Lease up to *limit* records; also the seconds until something is due."""
+
+    async def renew(self, leases: Sequence[tuple[str, int]], lease: timedelta = ...) -> set[str]:
+        """Extend leases; return the ids that are lost."""
+
+    async def settle(self, endings: Sequence[Ending]) -> list[bool]:
+        """End leases."""
+
+    async def beat(self, worker: str, facts: dict[str, str | int], lifetime: timedelta) -> None:
+        """Say that a worker lives."""
+
+    def wakes(self) -> AsyncIterator[None]:
+        """Yield whenever a ticket became ready."""
+
+
+class Engine(Worker):
+    """
+    A worker that many can run of, on any number of machines.
+
+    `on_startup` puts into `ctx`: ``ledger`` (`Leases`), ``worker`` (its id) and what the function `carry` needs.
+    """
+
+    async def main(self) -> None:
+        """Work until told to stop, then drain."""
+        if self.on_startup:
+            await self.on_startup(self.ctx)
+        self.leases: Leases = self.ctx["ledger"]
+        self.name: str = self.ctx["worker"]
+        self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}
+        self.nudge = asyncio.Event()
+        log.info("worker.started", worker=self.name, slots=self.max_jobs)
+        background = [asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)]
+        try:
+            await self._work()
+            await self._drain()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            log.info("worker.stopped", worker=self.name, done=self.jobs_complete)
+
+    async def _work(self) -> None:
+        failures = 0
+        while self.allow_pick_jobs:
+            self.nudge.clear()
+            try:
+                pause = await self._claim()
+                failures = 0
+            except StoreUnavailable as error:
+                failures += 1
+                pause = min(0.1 * 2**failures, 3.0)
+                log.warning("store.unavailable", worker=self.name, error=str(error))
+            if self.burst and not self.held and pause != 0:
+                return
+            await self._rest(pause)
+
+    async def _claim(self) -> float | None:
+        """Start what can be claimed; returns how long to rest, None for until nudged."""
+        free = self.max_jobs - len(self.held)
+        if free <= 0:
+            return None
+        claims, pause = await self.leases.claim(self.name, min(free, BATCH))
+        for claim in claims:
+            self._start(claim)
+        return pause
+
+    async def _rest(self, pause: float | None) -> None:
+        if pause == 0:
+            await asyncio.sleep(0)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self.nudge.wait()
+
+    def _start(self, claim: Claim) -> None:
+        carry = self.functions["carry"].coroutine
+        task = asyncio.create_task(carry(self.ctx, claim), name=claim.record.id)
+        self.held[claim.record.id] = (claim.record, task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.held.pop(task.get_name(), None)
+        self.nudge.set()
+        if task.cancelled():
+            return
+        if error := task.exception():
+            # A bug, or the store went away. The lease runs out and the record comes back a counted number of times.
+            self.jobs_failed += 1
+            log.error("record.broke", record=task.get_name(), exc_info=error)
+        else:
+            self.jobs_complete += 1
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for _ in self.leases.wakes():
+                    self.nudge.set()
+            except StoreUnavailable:
+                self.nudge.set()
+            await asyncio.sleep(0.2)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            with contextlib.suppress(StoreUnavailable):
+                await self._renew_once()
+
+    async def _renew_once(self) -> None:
+        held = [(record.id, record.epoch) for record, _ in self.held.values()]
+        for lost in await self.leases.renew(held) if held else ():
+            if lost in self.held:
+                log.warning("lease.lost", record=lost, worker=self.name)
+                self.held[lost][1].cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            facts: dict[str, str | int] = {
+                "slots": self.max_jobs, "busy": len(self.held),
+                "done": self.jobs_complete, "broken": self.jobs_failed,
+            }  # fmt: skip
+            with contextlib.suppress(StoreUnavailable):
+                await self.leases.beat(self.name, facts, timedelta(seconds=4 * BEAT))
+            await asyncio.sleep(BEAT)
+
+    async def _drain(self) -> None:
+        """Finish what has begun; give back what takes too long, without counting an attempt."""
+        tasks = [task for _, task in self.held.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=DRAIN)
+        left = list(self.held.values())
+        for _, task in left:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
+        if left:
+            await self.leases.settle(
+                [Ending(id=r.id, epoch=r.epoch, end="release") for r, _ in left]
+            )
+
+    def handle_sig(self, signum: Signals) -> None:
+        """Stop claiming; `main` drains and returns."""
+        log.info("worker.stopping", worker=self.ctx.get("worker", ""), signal=int(signum))
+        self.allow_pick_jobs = False
+        if hasattr(self, "nudge"):
+            self.nudge.set()
+
+    handle_sig_wait_for_completion = handle_sig
+
+    async def close(self) -> None:
+        """Let go of what `on_startup` opened."""
+        if self.on_shutdown:
+            await self.on_shutdown(self.ctx)

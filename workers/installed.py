@@ -1,0 +1,52 @@
+"""An installation with its definition and its configuration, secret fields included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import Permanent
+from shared.integrations.records import Definition
+from shared.model.installations import Installation
+from shared.secret import Secret
+
+if TYPE_CHECKING:
+    from shared.signatures import SecretPlace
+    from workers.tools import Tools
+
+
+class Installed(Struct, frozen=True, kw_only=True):
+    """What a handler works for."""
+
+    installation: Installation
+    definition: Definition
+    configuration: dict[str, Any]  # secret fields included; never logged
+
+    @property
+    def scope(self) -> str:
+        """The data key that seals what belongs to this installation."""
+        return f"installation:{self.installation.webhook_id}"
+
+
+async def installed(tools: Tools, webhook_id: str) -> Installed:
+    """Load it; `Permanent` when it was uninstalled."""
+    installation = await tools.installations.by_webhook_id(webhook_id)
+    if installation is None:
+        raise Permanent("the installation was removed")
+    definition = await tools.catalogue.definition(installation.integration)
+    configuration = dict(installation.configuration)
+    if secret := await tools.installations.secret_configuration(webhook_id):
+        configuration |= msgspec.json.decode(secret.reveal(), type=dict[str, Any])
+    return Installed(installation=installation, definition=definition, configuration=configuration)
+
+
+async def secret_at(
+    tools: Tools, place: SecretPlace, definition: Definition, configuration: dict[str, Any]
+) -> Secret | None:
+    """The secret that lies at *place*; None when it was never set."""
+    if place.from_ == "global":
+        return await tools.secrets.reveal(definition.name, place.name)
+    value = configuration.get(place.name)
+    return Secret(str(value).encode()) if value else None

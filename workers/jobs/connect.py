@@ -1,0 +1,234 @@
+"""What browsers see of connecting: the link's page, the way to the provider, and where a flow stands."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import msgspec
+
+from shared.errors import FlowRefused, NotFound, Permanent
+from shared.integrations.configurations import link_script_of, provider_of, public_secrets
+from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink, Flow
+from shared.model.outcomes import Done, Outcome
+from shared.model.requests import RawRequest, Reply, SealedPart
+from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifier
+from workers.installed import Installed, installed, secret_at
+from workers.jobs.pages.render import failure, page, progress, see_other
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Claim
+    from shared.oauth import OAuthProvider
+    from workers.tools import Tools
+
+
+async def connect(claim: Claim, tools: Tools) -> Outcome:
+    """Answer one request of a browser."""
+    raw, part = opened(claim.body, tools)
+    try:
+        reply = await _answer(raw, part, tools)
+    except FlowRefused as refused:
+        return Done(reason=refused.cause, reply=failure(refused.cause, refused.detail))
+    except (Permanent, NotFound) as error:
+        return Done(reason=f"misconfigured: {error}", reply=failure("misconfigured", str(error)))
+    return Done(reason="page shown", reply=reply)
+
+
+def opened(body: bytes, tools: Tools) -> tuple[RawRequest, SealedPart]:
+    """A stored browser request, with what the ingress sealed."""
+    raw = msgspec.msgpack.decode(body, type=RawRequest)
+    plain = tools.sealing.open(raw.sealed, raw.id.encode())
+    return raw, msgspec.msgpack.decode(plain, type=SealedPart)
+
+
+async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
+    if raw.path == "/oauth/interstitial":
+        return _interstitial(part.query)
+    if raw.path.startswith("/connect/flows/"):
+        return await _flow_page(raw, raw.path.rpartition("/")[2], tools)
+    link, owner = await _of_link(raw, tools)
+    if raw.method == "POST":
+        return see_other(await _begin(raw, part, (link, owner), tools))
+    return _connect_page(link, owner)
+
+
+def _interstitial(query: str) -> Reply:
+    """Botpress's result page, which integrations redirect to; what it says is theirs and is escaped."""
+    given = dict(parse_qsl(query))
+    success = given.get("success") == "true"
+    return page("interstitial", success=success, message=given.get("errorMessage", "")[:500])
+
+
+async def _of_link(raw: RawRequest, tools: Tools) -> tuple[ConnectLink, Installed]:
+    link = await tools.flows.link(raw.name)
+    if link is None:
+        raise FlowRefused("unknown_link")
+    if link.used:
+        raise FlowRefused("link_used")
+    if link.expires_at <= tools.clock.now():
+        raise FlowRefused("link_expired")
+    return link, await installed(tools, link.installation)
+
+
+def _connect_page(link: ConnectLink, owner: Installed) -> Reply:
+    definition, home = owner.definition, owner.installation
+    provider = provider_of(definition, home.configuration_type)
+    return page(
+        "connect",
+        title=definition.title or definition.name,
+        host=urlsplit(provider.authorize.url).hostname if provider else "",
+        bot=home.bot_id,
+        alias=home.alias,
+        account=(home.account.name or home.account.id) if home.account else "",
+        scopes=provider.authorize.scopes.default if provider else (),
+        inputs=definition.inputs,
+        expires=datetime.fromtimestamp(link.expires_at, UTC).strftime("%-d %B %Y, %H:%M UTC"),
+    )
+
+
+async def _begin(
+    raw: RawRequest, part: SealedPart, of: tuple[ConnectLink, Installed], tools: Tools
+) -> str:
+    """Open a flow for this browser and say where it goes now."""
+    link, owner = of
+    now = tools.clock.now()
+    verifier = new_verifier(tools.chance.token(32))
+    token = base64.urlsafe_b64encode(tools.chance.token(32)).rstrip(b"=").decode()
+    flow = Flow(
+        id=link.flow_id,
+        link=raw.name,
+        installation=link.installation,
+        integration=owner.definition.name,
+        cookie_hash=raw.new_cookie_hash,
+        status="authorizing",
+        oauth_state=state_hash(token),
+        redirect_uri=f"{tools.origin}/oauth",
+        inputs=_inputs(part, owner),
+        verifier=await tools.vault.seal(owner.scope, verifier_place(link.flow_id), verifier.encode()),
+        token=await tools.vault.seal(owner.scope, token_place(link.flow_id), _token_in(part)),
+        return_to=link.return_to,
+        confirm=link.confirm,
+        created_at=now,
+        expires_at=now + FLOW_LIFETIME,
+    )
+    location = await _location(flow, owner, token, verifier, tools)
+    await tools.flows.begin_flow(flow)
+    await tools.flows.put_oauth_state(flow.oauth_state, flow.id, OAUTH_STATE_LIFETIME)
+    return location
+
+
+def state_hash(token: str) -> str:
+    """What an OAuth state is stored under."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def verifier_place(flow_id: str) -> str:
+    """Where a flow's PKCE verifier is sealed for."""
+    return f"flow:{flow_id}#verifier"
+
+
+def token_place(flow_id: str) -> str:
+    """Where the token of a flow's link is sealed for."""
+    return f"flow:{flow_id}#token"
+
+
+def _token_in(part: SealedPart) -> bytes:
+    return part.path.rpartition("/")[2].encode()
+
+
+def _inputs(part: SealedPart, owner: Installed) -> dict[str, Any]:
+    form = parse_qs(part.body.decode("utf-8", "replace"))
+    return checked_inputs(owner.definition.inputs, {name: given[0] for name, given in form.items()})
+
+
+async def _location(
+    flow: Flow, owner: Installed, token: str, verifier: str, tools: Tools
+) -> str:
+    kind = owner.installation.configuration_type
+    if script := link_script_of(owner.definition, kind):
+        return await _from_script(script, owner, token, tools)
+    provider = provider_of(owner.definition, kind)
+    if provider is None:
+        raise FlowRefused("misconfigured", f"{owner.definition.name} has no OAuth section")
+    return authorize_url(
+        provider,
+        client_id=await client_id(provider, owner, tools),
+        redirect_uri=flow.redirect_uri,
+        oauth_state=token,
+        challenge=challenge_of(verifier) if provider.authorize.pkce != "off" else "",
+        scopes=None,
+        inputs={**await template_values(owner, tools), **flow.inputs},
+    )
+
+
+async def client_id(provider: OAuthProvider, owner: Installed, tools: Tools) -> str:
+    """The client id of the application, or `FlowRefused` with what is missing."""
+    found = await secret_at(tools, provider.client.id, owner.definition, owner.configuration)
+    if found is None:
+        raise FlowRefused("misconfigured", f"{provider.client.id.name} is not set")
+    return found.reveal().decode()
+
+
+async def template_values(owner: Installed, tools: Tools) -> dict[str, str]:
+    """What addresses of a provider may name: public secrets, and public fields of the configuration."""
+    public = owner.installation.configuration
+    return await shown_secrets(owner, tools) | {
+        name: value for name, value in public.items() if isinstance(value, str)
+    }
+
+
+async def shown_secrets(owner: Installed, tools: Tools) -> dict[str, str]:
+    """The global secrets that may stand in a link."""
+    return {
+        name: secret.reveal().decode()
+        for name in sorted(public_secrets(owner.definition))
+        if (secret := await tools.secrets.reveal(owner.definition.name, name))
+    }
+
+
+async def _from_script(script: str, owner: Installed, token: str, tools: Tools) -> str:
+    """A link script sees no secret but public ones, and the one-time state in the place of the webhookId."""
+    event = {
+        "webhookId": token, "oauthState": token, "webhookUrl": tools.origin, "env": "production",
+        "secrets": await shown_secrets(owner, tools),
+    }  # fmt: skip
+    name = f"{owner.definition.name} linkTemplateScript"
+    value = await tools.scripts.run(name, script, event)
+    if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https"}:
+        raise FlowRefused("misconfigured", f"{name} did not return an address")
+    return value
+
+
+async def _flow_page(raw: RawRequest, flow_id: str, tools: Tools) -> Reply:
+    flow = await tools.flows.flow(flow_id)
+    if flow is None:
+        raise FlowRefused("flow_expired")
+    if not raw.cookie_hash or raw.cookie_hash != flow.cookie_hash:
+        raise FlowRefused("other_browser")
+    match flow.status:
+        case "connected":
+            return await _success(flow, tools)
+        case "failed":
+            return await _failed(flow, flow.cause, tools)
+        case "void":
+            return await _failed(flow, "flow_expired", tools)
+        case _ if flow.expires_at <= tools.clock.now():
+            return await _failed(flow, "flow_expired", tools)
+        case _:
+            return progress(flow)
+
+
+async def _failed(flow: Flow, cause: str, tools: Tools) -> Reply:
+    scope = f"installation:{flow.installation}"
+    token = await tools.vault.open(scope, token_place(flow.id), flow.token)
+    again = f"/connect/{token.reveal().decode()}"
+    return failure(cause, flow.detail, again=again, reference=flow.id)
+
+
+async def _success(flow: Flow, tools: Tools) -> Reply:
+    owner = await installed(tools, flow.installation)
+    title = owner.definition.title or owner.definition.name
+    return page("success", flow=flow, title=title, bot=owner.installation.bot_id)

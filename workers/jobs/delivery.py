@@ -1,0 +1,30 @@
+"""One slice for one installation: its handler makes events of it, and they go to the bot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shared.model.outcomes import Ignored, Outcome
+from shared.model.requests import RawRequest, Reply
+from workers.installed import Installed, installed
+from workers.runtime import runtime_of
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Claim, Record
+    from workers.tools import Tools
+
+
+async def delivery(claim: Claim, tools: Tools) -> Outcome:
+    """Carry a delivery that was split off, released, or tried before."""
+    raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
+    owner = await installed(tools, claim.record.installation)
+    return await deliver(claim.record, raw, owner, tools)
+
+
+async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tools) -> Outcome:
+    """Hand *raw* to the handler of *owner*."""
+    if not owner.installation.enabled:
+        return Ignored("the installation is disabled", Reply(status=404))
+    return await runtime_of(owner, tools).webhook(record, raw, owner)

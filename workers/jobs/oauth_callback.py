@@ -1,0 +1,151 @@
+"""A provider sends a browser back: check the flow, exchange once, activate. Every browser ends on the flow's own page."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from shared.errors import Conflict, FlowRefused, NotFound, Permanent
+from shared.integrations.configurations import provider_of
+from shared.model.flows import OAUTH_STATE_LIFETIME, Flow
+from shared.model.outcomes import Done, Outcome, Retry, Settled
+from shared.oauth import Client, callback_cause, captured, check_issuer, words_of
+from shared.secret import Secret
+from shared.steps.effects import perform
+from shared.steps.exchange import ExchangeOrder, exchange
+from workers.effects import AwaitsConfirmation, Callback, CallbackEffects
+from workers.installed import installed, secret_at
+from workers.jobs import python_callback
+from workers.jobs.connect import client_id, opened, state_hash, template_values, verifier_place
+from workers.jobs.pages.render import failure, see_other
+from workers.runtime import is_python
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Claim, Record
+    from shared.model.requests import RawRequest
+    from shared.oauth import OAuthProvider
+    from workers.installed import Installed
+    from workers.tools import Tools
+
+Query = dict[str, str]
+
+
+async def oauth_callback(claim: Claim, tools: Tools) -> Outcome:
+    """Carry one callback."""
+    raw, part = opened(claim.body, tools)
+    query = first_values(part.query)
+    try:
+        flow, is_ours = await _flow_of(claim.record, raw, query, tools)
+    except FlowRefused as refused:
+        return Done(reason=refused.cause, reply=failure(refused.cause, refused.detail))
+    page = see_other(f"/connect/flows/{flow.id}")
+    if not is_ours:
+        return Done(reason="this callback came before", reply=page)
+    try:
+        is_closed = await _finish(claim.record, flow, query, tools)
+    except FlowRefused as refused:
+        await _fail(flow, refused, tools)
+        return Done(reason=f"not connected: {refused.cause}", reply=page)
+    except AwaitsConfirmation as waits:
+        return Retry(timedelta(seconds=3), str(waits), page)
+    return (Settled if is_closed else Done)(reason="connected", reply=page)
+
+
+def first_values(query: str) -> Query:
+    """
+    The query as a table; of a parameter given twice the first one counts.
+
+    >>> first_values("state=a&state=b&code=")
+    {'state': 'a', 'code': ''}
+    """
+    found: Query = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        found.setdefault(name, value)
+    return found
+
+
+async def _flow_of(
+    record: Record, raw: RawRequest, query: Query, tools: Tools
+) -> tuple[Flow, bool]:
+    """The flow that this callback may finish, and whether it is this record that does."""
+    hashed = state_hash(query.get("state", ""))
+    flow_id = await tools.flows.flow_of_state(hashed)
+    flow = await tools.flows.flow(flow_id) if flow_id else None
+    if flow is None:
+        raise FlowRefused("unknown_state")
+    if not raw.cookie_hash or raw.cookie_hash != flow.cookie_hash:
+        raise FlowRefused("other_browser")
+    if flow.oauth_state != hashed:
+        raise FlowRefused("already_used", "a newer attempt has taken its place")
+    _, is_ours = await tools.flows.use_oauth_state(hashed, record.id)
+    return flow, is_ours
+
+
+async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> bool:
+    """Connect, or raise `FlowRefused`; True when the activation has closed the record with everything else."""
+    if flow.status == "connected":
+        return False
+    if flow.status in {"void", "failed"} or flow.expires_at <= tools.clock.now():
+        raise FlowRefused("flow_expired")
+    try:
+        owner = await installed(tools, flow.installation)
+    except (Permanent, NotFound) as error:
+        raise FlowRefused("misconfigured", str(error)) from None
+    provider = provider_of(owner.definition, owner.installation.configuration_type)
+    if provider is None and not is_python(owner, tools):
+        raise FlowRefused("misconfigured", f"{owner.definition.name} has no OAuth section")
+    if provider is None:
+        await python_callback.connect(Callback(record=record, flow=flow, owner=owner), query, tools)
+        return False
+    order = await _order(provider, flow, owner, query, tools)
+    await _begin(flow, tools)
+    steps = exchange(order)
+    effects = CallbackEffects(tools, Callback(record=record, flow=flow, owner=owner))
+    # A worker that stops waits for an exchange under way: its answer cannot be had twice.
+    await asyncio.shield(perform(steps, effects))
+    return True
+
+
+async def _begin(flow: Flow, tools: Tools) -> None:
+    if flow.status == "authorizing":
+        await tools.flows.update_flow(flow.id, expect={"authorizing"}, status="exchanging")
+
+
+async def _order(
+    provider: OAuthProvider, flow: Flow, owner: Installed, query: Query, tools: Tools
+) -> ExchangeOrder:
+    check_issuer(provider, query)
+    if cause := callback_cause(query, provider.callback.code):
+        raise FlowRefused(cause, words_of(query))
+    secret = provider.client.secret
+    verifier = await tools.vault.open(owner.scope, verifier_place(flow.id), flow.verifier)
+    return ExchangeOrder(
+        provider=provider,
+        client=Client(
+            id=await client_id(provider, owner, tools),
+            secret=await secret_at(tools, secret, owner.definition, owner.configuration)
+            if secret
+            else None,
+        ),
+        code=Secret(query[provider.callback.code].encode()),
+        redirect_uri=flow.redirect_uri,
+        verifier=verifier,
+        inputs={**await template_values(owner, tools), **flow.inputs},
+        callback=captured(provider, query),
+        code_deadline=flow.created_at + OAUTH_STATE_LIFETIME,
+        deadline=flow.expires_at,
+    )
+
+
+async def _fail(flow: Flow, refused: FlowRefused, tools: Tools) -> None:
+    """Remember why; a flow that has ended otherwise meanwhile keeps its end."""
+    try:
+        await tools.flows.update_flow(
+            flow.id, status="failed", cause=refused.cause, detail=refused.detail
+        )
+    except (Conflict, NotFound):
+        return
+
+

@@ -1,0 +1,64 @@
+"""Templates to replies: strict headers, everything escaped, nothing from elsewhere, no script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from shared.model.requests import Reply
+from workers.jobs.pages.causes import cause_of
+
+if TYPE_CHECKING:
+    from shared.model.flows import Flow
+
+_templates = Environment(
+    loader=PackageLoader("workers.jobs.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+HEADERS = (
+    ("content-type", "text/html; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https: http:; "
+        "frame-ancestors 'none'; base-uri 'none'",
+    ),
+)
+
+
+def page(template: str, status: int = 200, **facts: Any) -> Reply:
+    """One page; every fact is escaped."""
+    text = _templates.get_template(f"{template}.html").render(facts)
+    return Reply(status=status, headers=HEADERS, body=text.encode())
+
+
+def failure(cause: str, detail: str = "", *, again: str = "", reference: str = "") -> Reply:
+    """The page for *cause*; *again* is where its one button leads, *detail* the provider's own words."""
+    words = cause_of(cause)
+    return page(
+        "failure",
+        words.status,
+        cause=words,
+        detail=detail[:500],
+        again=again if words.action == "again" else "",
+        reference=reference,
+    )
+
+
+def see_other(location: str) -> Reply:
+    """Go there with a GET, and leave no address with a code in the history (RFC 9110 §15.4.4)."""
+    headers = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+    return Reply(status=303, headers=headers)
+
+
+def progress(flow: Flow) -> Reply:
+    """The page of a flow that has not ended; it asks again by itself, without scripts."""
+    return page("pending", flow=flow)

@@ -1,0 +1,59 @@
+"""A callback for an integration that handles `/oauth` in its own code. Its code runs at most once for one callback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import msgspec
+
+from shared.errors import FlowRefused, LeaseLost, WaypostError
+from shared.model.flows import Flow
+from shared.oauth import callback_cause, words_of
+from workers.runtime.python import HandlerRequest, PythonRuntime
+
+if TYPE_CHECKING:
+    from workers.effects import Callback
+    from workers.tools import Tools
+
+STEP = "dispatch"
+
+
+async def connect(callback: Callback, query: dict[str, str], tools: Tools) -> None:
+    """Run the handler; raise `FlowRefused` when it, or the provider, refused."""
+    if cause := callback_cause(query):
+        raise FlowRefused(cause, words_of(query))
+    await _once(callback, tools)
+    owner = callback.owner
+    runtime = PythonRuntime(tools, tools.folders[owner.definition.name])
+    shown = {**query, "state": owner.installation.webhook_id}
+    request = HandlerRequest(
+        path="/oauth", query=urlencode(shown), method="GET", headers={}, body=None
+    )
+    try:
+        await runtime.handle(callback.record, request, owner, in_flow=True)
+    except LeaseLost:
+        raise
+    except WaypostError as error:
+        raise FlowRefused("provider_error", str(error)) from None
+    await _connected(callback.flow, tools)
+
+
+async def _once(callback: Callback, tools: Tools) -> None:
+    status, _ = await tools.ledger.step("begin", callback.record, STEP)
+    if status != "begun":
+        raise FlowRefused("exchange_unknown")
+    if callback.flow.status == "authorizing":
+        await tools.flows.update_flow(callback.flow.id, expect={"authorizing"}, status="exchanging")
+
+
+async def _connected(flow: Flow, tools: Tools) -> None:
+    await tools.installations.update(flow.installation, connection="connected")
+    after = await tools.installations.by_webhook_id(flow.installation)
+    identifier = after.identifier if after else ""
+    await tools.flows.update_flow(flow.id, status="connected", account_id=identifier)
+    link = await tools.flows.link(flow.link)
+    if link:
+        await tools.flows.put_link(flow.link, msgspec.structs.replace(link, used=True))
+
+

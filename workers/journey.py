@@ -1,0 +1,126 @@
+"""
+Carries one record from claim to outcome: load, job, settle, reply, one log line.
+
+The only place that turns errors into outcomes. What nobody foresaw is not caught here: it is a bug, logged with its trace
+by the engine; the record stays open, its lease runs out, and it comes round a counted number of times.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+from msgspec import Struct
+
+from shared.errors import LeaseLost, Permanent, SignatureMismatch, Transient, UnknownOutcome
+from shared.model.outcomes import Dead, Done, Ignored, Outcome, Retry, Settled
+from shared.retries import MAX_ATTEMPTS, retry_delay
+from shared.storage.ledger import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from shared.clock import Chance, Clock
+    from shared.model.jobs import Claim, JobKind, Record
+    from shared.model.requests import Reply, ReplyAddress
+
+    Job = Callable[[Claim], Awaitable[Outcome]]
+
+log = structlog.get_logger()
+
+
+class Settles(Protocol):
+    """Ends one lease."""
+
+    async def settle(self, ending: Ending) -> bool:
+        """True when written, False when the lease was lost."""
+
+
+class Answers(Protocol):
+    """Sends a reply to the ingress that waits for it."""
+
+    async def answer(self, address: ReplyAddress, reply: Reply) -> None:
+        """Publish *reply*; nobody listening is fine."""
+
+
+class Journey(Struct, frozen=True, kw_only=True):
+    """What carrying a record takes."""
+
+    jobs: Mapping[JobKind, Job]
+    settler: Settles
+    answers: Answers
+    address_of: Callable[[Claim], ReplyAddress | None]
+    clock: Clock
+    chance: Chance
+
+    async def carry(self, claim: Claim) -> None:
+        """Bring *claim* to its end, or to its next attempt."""
+        begun = self.clock.monotonic()
+        try:
+            outcome = await self._attempt(claim)
+            if not await self._settle(claim.record, outcome):
+                raise LeaseLost(claim.record.id)
+        except LeaseLost:
+            log.warning("record.lost", record=claim.record.id, epoch=claim.record.epoch)
+            return
+        await self._answer(claim, outcome)
+        self._tell(claim.record, outcome, self.clock.monotonic() - begun)
+
+    async def _attempt(self, claim: Claim) -> Outcome:
+        try:
+            return await self.jobs[claim.record.job](claim)
+        except SignatureMismatch as error:
+            return Ignored(f"signature refused: {error}")
+        except UnknownOutcome as error:
+            return Dead(f"the outcome is not known and it is never tried twice: {error}")
+        except Permanent as error:
+            return Dead(str(error))
+        except Transient as error:
+            return self._again(claim.record.attempts + 1, error)
+
+    def _again(self, attempt: int, error: Transient) -> Outcome:
+        if attempt >= MAX_ATTEMPTS:
+            return Dead(f"gave up after {attempt} attempts: {error}")
+        return Retry(error.after or retry_delay(attempt, self.chance.fraction()), str(error))
+
+    async def _settle(self, record: Record, outcome: Outcome) -> bool:
+        ending = ending_of(record, outcome)
+        return ending is None or await self.settler.settle(ending)
+
+    async def _answer(self, claim: Claim, outcome: Outcome) -> None:
+        reply = getattr(outcome, "reply", None)
+        address = self.address_of(claim)
+        if reply is not None and address is not None:
+            await self.answers.answer(address, reply)
+
+    def _tell(self, record: Record, outcome: Outcome, seconds: float) -> None:
+        log.info(
+            "record.settled",
+            record=record.id,
+            job=record.job,
+            integration=record.integration,
+            attempt=record.attempts + 1,
+            outcome=type(outcome).__name__.lower(),
+            reason=getattr(outcome, "reason", ""),
+            seconds=round(seconds, 4),
+        )
+
+
+def ending_of(record: Record, outcome: Outcome) -> Ending | None:
+    """The fenced write for *outcome*; None when the job has written its end itself."""
+    lease = {"id": record.id, "epoch": record.epoch}
+    match outcome:
+        case Settled():
+            return None
+        case Done(reason=reason, event=event):
+            if event is None:
+                return Ending(**lease, end="done", reason=reason)
+            return Ending(
+                **lease, end="done", reason=reason, bot=event.bot, event_key=event.key, event=event.body
+            )
+        case Ignored(reason=reason):
+            return Ending(**lease, end="ignored", reason=reason)
+        case Retry(after=after, reason=reason):
+            return Ending(**lease, end="retry", reason=reason, delay=after)
+        case Dead(reason=reason):
+            return Ending(**lease, end="dead", reason=reason)

@@ -1,0 +1,174 @@
+"""
+Composition root of a worker, shaped by arq: `arq workers.main.WorkerSettings` and `python -m workers.main` start the same.
+
+arq builds its own `Worker` class from a settings class, so importing this module puts our `Engine` in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import arq.worker
+import msgspec
+import structlog
+
+from shared.clock import SystemChance, SystemClock, new_id
+from shared.config import Settings
+from shared.errors import SetupFailed
+from shared.failpoints import FailPoints
+from shared.model.requests import RawRequest
+from shared.secret import KeyRing, SealingKey
+from shared.storage import keys
+from shared.storage.bots import Bots, Events
+from shared.storage.checks import promise
+from shared.storage.connection import connect
+from shared.storage.definitions import Definitions
+from shared.storage.flows import Flows
+from shared.storage.installations import Installations
+from shared.storage.ledger import Ledger
+from shared.storage.states import States
+from shared.storage.vault import Secrets, Vault
+from shared.telemetry import configure
+from shared.vrl.pool import VrlPool
+from workers.catalogue import Catalogue
+from workers.engine import Engine
+from workers.folders import folders_in
+from workers.jobs import all_jobs
+from workers.journey import Journey
+from workers.outbound import Outbound, Policy
+from workers.replies import Replies
+from workers.settling import Settler
+from workers.sweeper import sweep_for_ever
+from workers.tools import Tools
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Claim
+    from shared.model.requests import ReplyAddress
+    from shared.storage.connection import Store
+
+log = structlog.get_logger()
+
+arq.worker.Worker = Engine  # type: ignore[misc]
+
+SLOTS = 100  # records in work at a time
+
+
+async def carry(ctx: dict[str, Any], claim: Claim) -> None:
+    """The one job there is: carry a ledger record to its end."""
+    journey: Journey = ctx["journey"]
+    await journey.carry(claim)
+
+
+async def start(ctx: dict[str, Any]) -> None:
+    """Open everything and put it into *ctx*; close it again if one part fails."""
+    settings = Settings.from_env(os.environ)
+    configure(settings.log)
+    async with AsyncExitStack() as stack:
+        store = await connect(_url(settings), patience=30.0)
+        stack.push_async_callback(store.close)
+        tools = await _tools(settings, store, stack)
+        ledger = Ledger(store)
+        clock, chance = SystemClock(), SystemChance()
+        ctx["ledger"] = ledger
+        ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
+        ctx["journey"] = Journey(
+            jobs={kind: partial(job, tools=tools) for kind, job in all_jobs().items()},
+            settler=Settler(ledger),
+            answers=Replies(ledger),
+            address_of=address_of,
+            clock=clock,
+            chance=chance,
+        )
+        sweeper = asyncio.create_task(sweep_for_ever(ledger))
+        stack.callback(sweeper.cancel)
+        log.info("store.promise", durable=(await promise(store)).durable)
+        ctx["stack"] = stack.pop_all()
+
+
+async def stop(ctx: dict[str, Any]) -> None:
+    """Close what `start` opened."""
+    if stack := ctx.pop("stack", None):
+        await stack.aclose()
+
+
+async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Tools:
+    clock, chance = SystemClock(), SystemChance()
+    vault = Vault(store, KeyRing.from_file(settings.key_ring_file))
+    scripts = await stack.enter_async_context(VrlPool())
+    provider = Outbound(Policy(origins=_simulator(os.environ)))
+    admin = Outbound(Policy(allowed=settings.egress_allow, https_only=False))
+    stack.push_async_callback(provider.close)
+    stack.push_async_callback(admin.close)
+    return Tools(
+        ledger=Ledger(store),
+        catalogue=Catalogue(Definitions(store), clock),
+        installations=Installations(store),
+        states=States(store, vault),
+        secrets=Secrets(store, vault),
+        flows=Flows(store),
+        bots=Bots(store, vault),
+        events=Events(store),
+        vault=vault,
+        scripts=scripts,
+        sealing=SealingKey.from_file(settings.sealing_key_file),
+        provider=provider,
+        admin=admin,
+        reach=FailPoints(settings.failpoint).reach,
+        clock=clock,
+        chance=chance,
+        origin=settings.public_url,
+        folders=folders_in(settings.integrations),
+    )
+
+
+def _url(settings: Settings) -> str:
+    if not settings.redis_url:
+        raise SetupFailed(
+            "a worker needs a store",
+            "set WAYPOST_REDIS_URL, or start everything on this machine with `waypost up`",
+        )
+    return settings.redis_url
+
+
+def _simulator(environ: os._Environ[str]) -> tuple[str, ...]:
+    """The one private origin that provider calls may reach, where the operator declared a simulator."""
+    declared = environ.get("WAYPOST_SIMULATOR_URL", "")
+    return (declared,) if declared else ()
+
+
+def address_of(claim: Claim) -> ReplyAddress | None:
+    """Where the reply of a record goes, when an ingress waits for one."""
+    if claim.record.job in {"event", "registration", "refresh"}:
+        return None
+    return msgspec.msgpack.decode(claim.body, type=RawRequest).reply_to
+
+
+class WorkerSettings:
+    """What arq reads."""
+
+    functions: ClassVar = [carry]
+    on_startup = start
+    on_shutdown = stop
+    queue_name = keys.key("queue")
+    max_jobs = SLOTS
+    keep_result = 0
+    log_results = False
+    job_serializer = msgspec.json.encode
+    job_deserializer = msgspec.json.decode
+
+
+def main() -> None:
+    """Run one worker until it is told to stop."""
+    try:
+        arq.worker.run_worker(WorkerSettings)  # type: ignore[arg-type]
+    except SetupFailed as error:
+        raise SystemExit(f"waypost worker: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""
+The only way out: every call that leaves the machine goes through `Outbound.send`.
+
+The address is judged when the socket is about to exist, after DNS, so names, IP literals and rebinding all meet the same
+guard. Redirects are off (307 and 308 would send the form with its secret to another host), cookies and proxy settings of the
+environment are ignored, answers are capped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from msgspec import Struct
+from yarl import URL
+
+from shared.egress import Network, may_reach
+from shared.errors import EgressRefused, ProviderBusy, UnknownOutcome
+from shared.model.calls import HttpAnswer, HttpCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LARGEST_ANSWER = 1 << 20  # bytes
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Where calls may go: public addresses, *allowed* networks, and *origins* that the operator declared."""
+
+    allowed: tuple[Network, ...] = ()
+    origins: tuple[str, ...] = ()  # the simulator
+    https_only: bool = True
+    total: float = 20.0  # seconds
+    connect: float = 5.0
+
+
+class Outbound:
+    """One HTTP client under one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Open nothing yet."""
+        self._policy = policy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, call: HttpCall) -> HttpAnswer:
+        """
+        Send *call* once and return the answer, whatever its status.
+
+        Raises:
+            EgressRefused: the policy forbids the address or the scheme.
+            ProviderBusy: nothing was sent (DNS, refused, TLS, connect time-out): trying again is safe.
+            UnknownOutcome: it was sent and the answer did not come, or was cut, or is too large.
+
+        """
+        self._check(URL(call.url))
+        try:
+            return await self._exchange(call)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _refusal(error) or ProviderBusy(f"{call.name}: {_words(error)}") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnknownOutcome(f"{call.name}: {_words(error)}") from None
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _check(self, url: URL) -> None:
+        if url.scheme == "https" or self._is_declared(url) or not self._policy.https_only:
+            return
+        raise EgressRefused(f"{url.host}: only https may be called")
+
+    def _is_declared(self, url: URL) -> bool:
+        return str(url.origin()) in self._policy.origins
+
+    async def _exchange(self, call: HttpCall) -> HttpAnswer:
+        async with self._open().request(
+            call.method,
+            URL(call.url, encoded=True),
+            headers=call.headers,
+            data=call.body or None,
+            allow_redirects=False,
+        ) as response:
+            body = await _limited(response)
+            headers = tuple((k.lower(), v) for k, v in response.headers.items())
+            return HttpAnswer(status=response.status, headers=headers, body=body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            policy = self._policy
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=self._socket, limit=200),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=policy.total, sock_connect=policy.connect),
+                trust_env=False,
+                headers={"user-agent": "waypost", "accept-encoding": "identity"},
+            )
+        return self._session
+
+    def _socket(self, info: Any) -> socket.socket:
+        family, kind, proto, _, address = info
+        if not (may_reach(address[0], self._policy.allowed) or self._is_origin(address)):
+            raise _Forbidden(address[0])
+        made = socket.socket(family, kind, proto)
+        made.setblocking(False)
+        return made
+
+    def _is_origin(self, address: Sequence[Any]) -> bool:
+        return any(
+            (url.host, url.port) == (address[0], address[1])
+            for url in map(URL, self._policy.origins)
+        )
+
+
+class _Forbidden(OSError):
+    """Raised inside the connector, where only an OSError travels well."""
+
+
+def _refusal(error: BaseException) -> EgressRefused | None:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _Forbidden):
+            return EgressRefused(
+                f"the address {cause} is private; WAYPOST_EGRESS_ALLOW lists what may be called"
+            )
+        cause = cause.__cause__ or getattr(cause, "os_error", None)
+    return None
+
+
+async def _limited(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise aiohttp.ClientPayloadError("the answer is larger than 1 MiB")
+    return bytes(body)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__

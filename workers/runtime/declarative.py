@@ -1,0 +1,40 @@
+"""Integrations without code: every request becomes one event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.routing import script_event
+from workers.runtime.events import event_of, hand_over
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Record
+    from shared.model.outcomes import Outcome
+    from shared.model.requests import RawRequest
+    from workers.installed import Installed
+    from workers.tools import Tools
+
+USUAL_TYPE = "webhook"
+
+
+class Declarative:
+    """Runs a definition."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Work with *tools*."""
+        self._tools = tools
+
+    async def webhook(self, record: Record, raw: RawRequest, owner: Installed) -> Outcome:
+        """Make an event of *raw* and hand it to the bot."""
+        seen = script_event(raw, {})
+        kind = await self._type(owner, seen)
+        payload = {name: seen.get(name) for name in ("method", "path", "query", "headers", "body")}
+        return await hand_over(record, event_of(record, owner, kind, payload), self._tools)
+
+    async def _type(self, owner: Installed, seen: dict[str, Any]) -> str:
+        """What the `event` script says; a script that fails or says no text leaves the usual type."""
+        script = owner.definition.event
+        if not script:
+            return USUAL_TYPE
+        value = await self._tools.scripts.run(f"{owner.definition.name} event", script, seen)
+        return value if isinstance(value, str) and value else USUAL_TYPE

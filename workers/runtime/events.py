@@ -1,0 +1,77 @@
+"""From a handler to a bot: one event, its id, and the way it goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.model.events import Event
+from shared.model.jobs import Accept
+from shared.model.outcomes import Done, Outcome, StreamedEvent
+from shared.model.requests import Reply
+
+if TYPE_CHECKING:
+    from shared.model.jobs import Record
+    from workers.installed import Installed
+    from workers.tools import Tools
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """The stored body of an `event` record."""
+
+    event: Event
+
+
+def event_of(record: Record, owner: Installed, type: str, payload: dict[str, Any], n: int = 0) -> Event:
+    """The *n*-th event of a delivery; its id is the same on every attempt."""
+    home = owner.installation
+    suffix = f"_e{n}" if n else ""
+    return Event(
+        id=f"evt_{record.id.partition('_')[2]}{suffix}",
+        type=type,
+        created_at=datetime.fromtimestamp(record.accepted_at / 1000, UTC).isoformat(),
+        bot_id=home.bot_id,
+        integration=home.integration,
+        alias=home.alias,
+        webhook_id=home.webhook_id,
+        identifier=record.identifier or home.identifier,
+        delivery_id=record.id,
+        payload=payload,
+    )
+
+
+async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:
+    """Give the one event of *record* to its bot and close the record with it."""
+    bot = await tools.bots.get(event.bot_id)
+    if bot is None or not bot.url:
+        key = f"{event.id}:{record.replays}"
+        streamed = StreamedEvent(bot=event.bot_id, key=key, body=msgspec.json.encode(event))
+        return Done(reason=f"in the stream of bot {event.bot_id}", event=streamed, reply=Reply())
+    from workers.jobs.event import post  # noqa: PLC0415 - jobs know runtimes
+
+    return await post(record, event, bot, tools)
+
+
+async def emit(record: Record, event: Event, tools: Tools) -> None:
+    """An event that a handler made beside others: durable when this returns, delivered on its own."""
+    bot = await tools.bots.get(event.bot_id)
+    if bot is None or not bot.url:
+        await tools.events.append(event)
+        return
+    suffix = event.id.partition("_")[2]
+    await tools.ledger.accept(
+        [
+            Accept(
+                id=f"dlv_{suffix}_out",
+                job="event",
+                body=msgspec.msgpack.encode(Outgoing(event=event)),
+                integration=event.integration,
+                lane=event.webhook_id,
+                installation=event.webhook_id,
+                bot=event.bot_id,
+            )
+        ]
+    )

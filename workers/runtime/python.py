@@ -1,0 +1,114 @@
+"""
+Integrations written in Python: `handlers.py` beside the definition.
+
+`async def webhook(ctx, request)` gets every request of an installation, `/oauth` included, and may return a dictionary
+``{status, headers, body}`` for the caller. `register(ctx, webhook_url)` and `unregister(ctx, webhook_url)` are optional.
+Handlers run in the worker's process: they are trusted code.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from msgspec import Struct
+
+from shared.errors import HandlerUnavailable, WaypostError
+from shared.integrations.registry import handlers_of
+from shared.model.outcomes import Done, Outcome
+from shared.model.requests import Reply
+from workers.runtime.context import Context, SecretValues
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from shared.model.jobs import Record
+    from shared.model.requests import RawRequest
+    from workers.installed import Installed
+    from workers.tools import Tools
+
+log = structlog.get_logger()
+
+
+class HandlerRequest(Struct, frozen=True, kw_only=True):
+    """What a handler sees; the same fields as Botpress's `req`."""
+
+    path: str
+    query: str  # raw, without the question mark
+    method: str
+    headers: dict[str, str]  # names in lower case
+    body: str | None  # None when there was none
+
+
+class PythonRuntime:
+    """Runs the code in one folder."""
+
+    def __init__(self, tools: Tools, folder: Path) -> None:
+        """Work with *tools*."""
+        self._tools, self._folder = tools, folder
+
+    async def webhook(self, record: Record, raw: RawRequest, owner: Installed) -> Outcome:
+        """Run the handler; its answer is for a caller who waits."""
+        value = await self.handle(record, request_of(raw), owner)
+        return Done(reason="handled", reply=reply_of(value))
+
+    async def handle(
+        self, record: Record, request: HandlerRequest, owner: Installed, *, in_flow: bool = False
+    ) -> Any:
+        """Call `webhook`; what it raises is our error, or a reason to try again later."""
+        ctx = await self._context(record, owner, in_flow=in_flow)
+        return await self._call(owner, "webhook", ctx, request)
+
+    async def registration(self, record: Record, owner: Installed, what: str, url: str) -> None:
+        """Call `register` or `unregister` where the code has it."""
+        ctx = await self._context(record, owner, in_flow=False)
+        await self._call(owner, what, ctx, url)
+
+    async def _call(self, owner: Installed, what: str, ctx: Context, argument: Any) -> Any:
+        function = getattr(_module(owner.definition.name, self._folder), what, None)
+        if function is None:
+            return None
+        try:
+            return await function(ctx, argument)
+        except WaypostError:
+            raise
+        except Exception as error:
+            log.exception("handler.failed", integration=owner.definition.name, handler=what)
+            raise HandlerUnavailable(f"{what} of {owner.definition.name} failed: {error}") from error
+
+    async def _context(self, record: Record, owner: Installed, *, in_flow: bool) -> Context:
+        names = await self._tools.secrets.names(owner.definition.name)
+        values = {name: await self._tools.secrets.reveal(owner.definition.name, name) for name in names}
+        secrets = SecretValues({n: s.reveal().decode() for n, s in values.items() if s})
+        return Context(self._tools, record, owner, secrets, in_flow=in_flow)
+
+
+@cache
+def _module(name: str, folder: Path) -> ModuleType:
+    return handlers_of(name, folder)
+
+
+def request_of(raw: RawRequest) -> HandlerRequest:
+    """A stored request as a handler sees it."""
+    names = dict.fromkeys(name for name, _ in raw.headers)
+    return HandlerRequest(
+        path=raw.path,
+        query=raw.query,
+        method=raw.method,
+        headers={name: raw.header(name) or "" for name in names},
+        body=raw.body.decode("utf-8", "replace") if raw.body else None,
+    )
+
+
+def reply_of(value: Any) -> Reply:
+    """What a handler returned, as a reply; nothing is a 200."""
+    if not isinstance(value, dict):
+        return Reply()
+    body = value.get("body") or ""
+    return Reply(
+        status=int(value.get("status") or 200),
+        headers=tuple((str(k), str(v)) for k, v in (value.get("headers") or {}).items()),
+        body=body if isinstance(body, bytes) else str(body).encode(),
+    )

@@ -1,0 +1,58 @@
+"""Group commit: the endings of one moment go to the ledger in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.storage.ledger import Ending
+
+MOST = 200  # endings per call
+
+
+class SettlesMany(Protocol):
+    """The part of the ledger that ends leases."""
+
+    async def settle(self, endings: Sequence[Ending]) -> list[bool]:
+        """End leases; False where one was lost."""
+
+
+class Settler:
+    """Collects endings while one call is under way, and sends them together."""
+
+    def __init__(self, ledger: SettlesMany) -> None:
+        """End leases in *ledger*."""
+        self._ledger = ledger
+        self._waiting: list[tuple[Ending, asyncio.Future[bool]]] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def settle(self, ending: Ending) -> bool:
+        """True when the ending is written; False when the lease was lost. Raises what the store raised."""
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ending, written))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+        return await written
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._commit(batch)
+        finally:
+            self._sending = None
+
+    async def _commit(self, batch: list[tuple[Ending, asyncio.Future[bool]]]) -> None:
+        try:
+            results = await self._ledger.settle([ending for ending, _ in batch])
+        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
+            for _, written in batch:
+                if not written.done():
+                    written.set_exception(error)
+            return
+        for (_, written), result in zip(batch, results, strict=True):
+            if not written.done():
+                written.set_result(result)

@@ -1,0 +1,50 @@
+"""What jobs and runtimes work with; one frozen record, made by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from shared.clock import Chance, Clock
+    from shared.ports import (
+        BotsPort,
+        EventsPort,
+        FlowsPort,
+        InstallationsPort,
+        LedgerPort,
+        OpensSealed,
+        RunsScripts,
+        SecretsPort,
+        Sends,
+        StatesPort,
+        VaultPort,
+    )
+    from workers.catalogue import Catalogue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Ports by name."""
+
+    ledger: LedgerPort
+    catalogue: Catalogue
+    installations: InstallationsPort
+    states: StatesPort
+    secrets: SecretsPort
+    flows: FlowsPort
+    bots: BotsPort
+    events: EventsPort
+    vault: VaultPort
+    scripts: RunsScripts
+    sealing: OpensSealed
+    provider: Sends  # to providers: public addresses only
+    admin: Sends  # to addresses that an administrator set: bots, integration servers
+    reach: Callable[[str], None]  # named fail-points
+    clock: Clock
+    chance: Chance
+    origin: str  # the public URL
+    folders: dict[str, Path]  # where integrations written in Python live
