@@ -7,6 +7,7 @@ The values are those of a study of aiohttp 3.14 under slow headers, slow bodies 
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -179,7 +180,7 @@ async def serve(
     except OSError as error:
         await runner.cleanup()
         raise SetupFailed(
-            f"{edge.name} cannot listen on {host}:{port}: {error.strerror}",
+            f"{edge.name} cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}",
             f"free the port, or choose another one with WAYPOST_{edge.name.upper()}_BIND",
         ) from None
     return runner

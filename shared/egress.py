@@ -1,5 +1,5 @@
 """
-Which addresses outgoing calls may reach. Pure: it judges addresses, `workers/outbound.py` asks before each socket exists.
+Which addresses outgoing calls may reach. It only judges; `workers/outbound.py` asks before each socket exists.
 
 Names, encoded addresses and DNS rebinding all end in an address, and the address is what is judged
 (reference: OWASP SSRF prevention cheat sheet).
@@ -17,7 +17,11 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-_METADATA = (IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10"), IPv6Network("fd00:ec2::/32"))
+_METADATA = (
+    IPv4Network("169.254.0.0/16"),
+    IPv6Network("fe80::/10"),
+    IPv6Network("fd00:ec2::/32"),
+)
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -114,7 +114,7 @@ def _parked(record: Record) -> str:
 
 def _done(record: Record) -> str:
     to = f" for bot {record.bot}" if record.bot else ""
-    tries = f" after {_times(record.attempts)} failing" if record.attempts else ""
+    tries = f" at attempt {record.attempts + 1}" if record.attempts else ""
     why = f": {record.reason}" if record.reason else ""
     return f"It is done{to}{tries}{why}"
 
@@ -125,7 +125,7 @@ def _ignored(record: Record) -> str:
 
 
 def _dead(record: Record) -> str:
-    tries = f" after {_times(record.attempts)}" if record.attempts > 1 else ""
+    tries = f" after {record.attempts} attempts" if record.attempts > 1 else ""
     kept = "it is kept with its payload and can be replayed"
     return f"It was given up{tries}: {record.reason or 'no reason was kept'}; {kept}"
 

@@ -61,7 +61,13 @@ class LedgerPort(Publishes, Protocol):
         """`begin`, `commit` or `forget` a step."""
 
     async def bind(
-        self, integration: str, identifier: str, installation: str, ownership: str, *, in_flow: bool
+        self,
+        integration: str,
+        identifier: str,
+        installation: str,
+        ownership: str,
+        *,
+        in_flow: bool,
     ) -> tuple[int, list[str]]:
         """Bind an identifier."""
 
@@ -78,11 +84,15 @@ class InstallationsPort(Protocol):
     async def secret_configuration(self, webhook_id: str) -> Secret | None:
         """Its secret fields as JSON; None when there are none."""
 
-    async def update(self, webhook_id: str, **parts: Any) -> Installation:
+    async def update(self, webhook_id: str, **parts: Any) -> None:
         """Change some parts."""
 
     async def list(
-        self, bot: str | None = None, integration: str | None = None, cursor: str = "", limit: int = 50
+        self,
+        bot: str | None = None,
+        integration: str | None = None,
+        cursor: str = "",
+        limit: int = 50,
     ) -> tuple[Sequence[Installation], str]:
         """One page, and the cursor of the next."""
 
@@ -100,7 +110,7 @@ class BotsPort(Protocol):
 class EventsPort(Protocol):
     """Streams of events."""
 
-    async def append(self, event: Event) -> bool:
+    async def append(self, event: Event) -> None:
         """Once per event id."""
 
 

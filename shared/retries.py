@@ -32,7 +32,7 @@ def retry_delay(attempt: int, chance: float) -> timedelta:
     >>> retry_delay(1, 0.25)
     datetime.timedelta(microseconds=500000)
     """
-    return timedelta(seconds=chance * min(2.0 ** min(max(attempt, 1), 12), 3600.0))
+    return timedelta(seconds=chance * min(2.0 ** min(attempt, 12), 3600.0))
 
 
 def retry_after(

@@ -62,7 +62,9 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise SetupFailed(f"there is no key file {path}", "make one: waypost keys new") from None
+        raise SetupFailed(
+            f"there is no key file {path}", "make one: waypost keys new"
+        ) from None
     except OSError as error:
         problem = f"the key file {path} cannot be read: {error.strerror}"
         raise SetupFailed(problem, f"let the user of this process read {path}") from None
@@ -76,5 +78,7 @@ def key_bytes(document: bytes, path: Path) -> bytes:
         raise SetupFailed(f"{path} is not base64", "make a new one: waypost keys new") from None
     if len(raw) != KEY_SIZE:
         problem = f"the key in {path} has {len(raw)} bytes instead of {KEY_SIZE}"
-        raise SetupFailed(problem, "restore it from a backup, or make a new one: waypost keys new")
+        raise SetupFailed(
+            problem, "restore it from a backup, or make a new one: waypost keys new"
+        )
     return raw

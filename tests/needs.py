@@ -51,6 +51,11 @@ def missing(item: pytest.Item) -> list[str]:
     return [name for name in wanted if TOOLS[name].path() is None]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", "needs(*tools): left out where one is missing")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave the test out, or fail it where nothing may be left out."""

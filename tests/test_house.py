@@ -235,6 +235,40 @@ class TestPackaging:
         return any(file.parts[0] == name for file in distribution.files or [])
 
 
+class TestMake:
+    """What a stranger reads when the machine lacks something."""
+
+    def test_an_absent_python_is_named_with_the_fix(self, tmp_path: Path) -> None:
+        ran = self._install(tmp_path, "/nowhere/python3")
+
+        assert ran.returncode != 0
+        assert "Waypost needs Python 3.11 or newer" in ran.stdout
+        assert "make PYTHON=" in ran.stdout
+
+    @pytest.mark.parametrize(
+        ("lacks", "said"),
+        [
+            ("version_info", "Waypost needs Python 3.11 or newer"),
+            ("ensurepip", "apt-get install python3-venv"),
+        ],
+    )
+    def test_a_python_that_will_not_do_is_named_with_the_fix(
+        self, tmp_path: Path, lacks: str, said: str
+    ) -> None:
+        python = tmp_path / "python3"
+        python.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
+        python.chmod(0o755)
+
+        ran = self._install(tmp_path, str(python))
+
+        assert ran.returncode != 0
+        assert said in ran.stdout
+
+    def _install(self, folder: Path, python: str) -> subprocess.CompletedProcess[str]:
+        make = ["make", "install", f"VENV={folder}/.venv", f"PYTHON={python}"]
+        return subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 class TestDocuments:
     PAGES = (
         *ROOT.glob("*.md"),

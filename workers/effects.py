@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
-from tenacity import wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
-from shared.errors import Conflict, FlowRefused, NotFound, ProviderBusy, Transient, UnknownOutcome
+from shared.errors import (
+    Conflict,
+    FlowRefused,
+    NotFound,
+    ProviderBusy,
+    Transient,
+    UnknownOutcome,
+)
 from shared.integrations.configurations import type_of
 from shared.model.flows import Flow
 from shared.model.jobs import Record
@@ -58,25 +70,30 @@ class CallbackEffects:
         self._tools, self._record = tools, callback.record
         self._flow, self._owner = callback.flow, callback.owner
 
-    async def __call__(self, effect: Effect) -> Any:  # noqa: PLR0911 - one line for each kind of effect
+    async def __call__(self, effect: Effect) -> Any:
         """Do it; what it raises is for the steps."""
         match effect:
             case Reach(name=name):
                 return self._tools.reach(name)
             case Now():
                 return self._tools.clock.now()
-            case BeginStep(name=name):
-                return await self._begin(name)
-            case CommitStep(name=name, result=result):
-                return await self._commit(name, result.reveal())
-            case ForgetIntent(name=name):
-                return await self._tools.ledger.step("forget", self._record, name)
             case Call(call=call):
                 return await send(self._tools, call)
             case IsActive(tokens=tokens):
                 return await self._is_active(tokens)
             case Activate():
                 return await self._activate(effect)
+            case _:
+                return await self._journal(effect)
+
+    async def _journal(self, effect: Effect) -> Any:
+        match effect:
+            case BeginStep(name=name):
+                return await self._begin(name)
+            case CommitStep(name=name, result=result):
+                return await self._commit(name, result.reveal())
+            case ForgetIntent(name=name):
+                return await self._tools.ledger.step("forget", self._record, name)
             case _:
                 raise TypeError(f"an exchange asks for no {type(effect).__name__}")
 

@@ -40,7 +40,9 @@ class Leases(Protocol):
     ) -> tuple[list[Claim], float | None]:
         """Lease up to *limit* records; also the seconds until something is due."""
 
-    async def renew(self, leases: Sequence[tuple[str, int]], lease: timedelta = ...) -> set[str]:
+    async def renew(
+        self, leases: Sequence[tuple[str, int]], lease: timedelta = ...
+    ) -> set[str]:
         """Extend leases; return the ids that are lost."""
 
     async def settle(self, endings: Sequence[Ending]) -> list[bool]:
@@ -69,7 +71,9 @@ class Engine(Worker):
         self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}
         self.nudge = asyncio.Event()
         log.info("worker.started", worker=self.name, slots=self.max_jobs)
-        background = [asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)]
+        background = [
+            asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)
+        ]
         try:
             await self._work()
             await self._drain()

@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 
 def folders_in(paths: Sequence[Path]) -> dict[str, Path]:
     """Every integration that has code, by name."""
-    return {name: path for name, path in folders(paths).items() if (path / "handlers.py").is_file()}
+    return {
+        name: path for name, path in folders(paths).items() if (path / "handlers.py").is_file()
+    }

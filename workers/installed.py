@@ -13,6 +13,7 @@ from shared.model.installations import Installation
 from shared.secret import Secret
 
 if TYPE_CHECKING:
+    from shared.oauth import ClientPlace
     from shared.signatures import SecretPlace
     from workers.tools import Tools
 
@@ -39,14 +40,23 @@ async def installed(tools: Tools, webhook_id: str) -> Installed:
     configuration = dict(installation.configuration)
     if secret := await tools.installations.secret_configuration(webhook_id):
         configuration |= msgspec.json.decode(secret.reveal(), type=dict[str, Any])
-    return Installed(installation=installation, definition=definition, configuration=configuration)
+    return Installed(
+        installation=installation, definition=definition, configuration=configuration
+    )
 
 
 async def secret_at(
-    tools: Tools, place: SecretPlace, definition: Definition, configuration: dict[str, Any]
+    tools: Tools,
+    place: SecretPlace | ClientPlace,
+    definition: Definition,
+    configuration: dict[str, Any],
 ) -> Secret | None:
     """The secret that lies at *place*; None when it was never set."""
     if place.from_ == "global":
         return await tools.secrets.reveal(definition.name, place.name)
+    if place.from_ == "state":
+        raise Permanent(
+            f"the secret {place.name} lies in a state, which this version does not read"
+        )
     value = configuration.get(place.name)
     return Secret(str(value).encode()) if value else None

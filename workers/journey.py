@@ -1,12 +1,13 @@
 """
 Carries one record from claim to outcome: load, job, settle, reply, one log line.
 
-The only place that turns errors into outcomes. What nobody foresaw is not caught here: it is a bug, logged with its trace
-by the engine; the record stays open, its lease runs out, and it comes round a counted number of times.
+The only place that turns errors into outcomes. What nobody foresaw is not caught here: it is a bug, logged with its
+trace by the engine; the record stays open, its lease runs out, and it comes round a counted number of times.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -108,19 +109,19 @@ class Journey(Struct, frozen=True, kw_only=True):
 
 def ending_of(record: Record, outcome: Outcome) -> Ending | None:
     """The fenced write for *outcome*; None when the job has written its end itself."""
-    lease = {"id": record.id, "epoch": record.epoch}
+    lease = partial(Ending, id=record.id, epoch=record.epoch)
     match outcome:
         case Settled():
             return None
         case Done(reason=reason, event=event):
             if event is None:
-                return Ending(**lease, end="done", reason=reason)
-            return Ending(
-                **lease, end="done", reason=reason, bot=event.bot, event_key=event.key, event=event.body
+                return lease(end="done", reason=reason)
+            return lease(
+                end="done", reason=reason, bot=event.bot, event_key=event.key, event=event.body
             )
         case Ignored(reason=reason):
-            return Ending(**lease, end="ignored", reason=reason)
+            return lease(end="ignored", reason=reason)
         case Retry(after=after, reason=reason):
-            return Ending(**lease, end="retry", reason=reason, delay=after)
+            return lease(end="retry", reason=reason, delay=after)
         case Dead(reason=reason):
-            return Ending(**lease, end="dead", reason=reason)
+            return lease(end="dead", reason=reason)

@@ -1,5 +1,5 @@
 """
-Composition root of a worker, shaped by arq: `arq workers.main.WorkerSettings` and `python -m workers.main` start the same.
+Composition root of a worker, shaped by arq: `arq workers.main.WorkerSettings` starts the same as this module.
 
 arq builds its own `Worker` class from a settings class, so importing this module puts our `Engine` in its place.
 """
@@ -10,7 +10,6 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import arq.worker
@@ -47,9 +46,13 @@ from workers.sweeper import sweep_for_ever
 from workers.tools import Tools
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from shared.model.jobs import Claim
+    from shared.model.outcomes import Outcome
     from shared.model.requests import ReplyAddress
     from shared.storage.connection import Store
+    from workers.jobs import Job
 
 log = structlog.get_logger()
 
@@ -77,7 +80,7 @@ async def start(ctx: dict[str, Any]) -> None:
         ctx["ledger"] = ledger
         ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
         ctx["journey"] = Journey(
-            jobs={kind: partial(job, tools=tools) for kind, job in all_jobs().items()},
+            jobs={kind: _with(job, tools) for kind, job in all_jobs().items()},
             settler=Settler(ledger),
             answers=Replies(ledger),
             address_of=address_of,
@@ -94,6 +97,10 @@ async def stop(ctx: dict[str, Any]) -> None:
     """Close what `start` opened."""
     if stack := ctx.pop("stack", None):
         await stack.aclose()
+
+
+def _with(job: Job, tools: Tools) -> Callable[[Claim], Awaitable[Outcome]]:
+    return lambda claim: job(claim, tools)
 
 
 async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Tools:

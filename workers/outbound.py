@@ -1,9 +1,9 @@
 """
 The only way out: every call that leaves the machine goes through `Outbound.send`.
 
-The address is judged when the socket is about to exist, after DNS, so names, IP literals and rebinding all meet the same
-guard. Redirects are off (307 and 308 would send the form with its secret to another host), cookies and proxy settings of the
-environment are ignored, answers are capped.
+The address is judged when the socket is about to exist, after DNS, so names, IP literals and rebinding all meet
+the same guard. Redirects are off (307 and 308 would send the form with its secret to another host), cookies and
+proxy settings of the environment are ignored, answers are capped.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Outbound:
         if not (may_reach(address[0], self._policy.allowed) or self._is_origin(address)):
             raise _Forbidden(address[0])
         made = socket.socket(family, kind, proto)
-        made.setblocking(False)
+        made.setblocking(False)  # noqa: FBT003 - the standard library's signature
         return made
 
     def _is_origin(self, address: Sequence[Any]) -> bool:

@@ -27,7 +27,9 @@ PAUSE = 30.0  # seconds
 class Sweeps(Protocol):
     """The part of the ledger that forgets."""
 
-    async def sweep(self, retention: Mapping[str, timedelta], most: int = ...) -> tuple[int, int]:
+    async def sweep(
+        self, retention: Mapping[str, timedelta], most: int = ...
+    ) -> tuple[int, int]:
         """Returns how many were removed, and how many parked ones are dead now."""
 
 

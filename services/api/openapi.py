@@ -133,3 +133,20 @@ def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dic
 def _shown(operation: Operation, name: str) -> dict[str, Any]:
     given = operation.example.query.get(name)
     return {} if given is None else {"example": given}
+
+
+def table(operations: Sequence[Operation]) -> str:
+    """
+    All calls as a Markdown table, for docs/api.md.
+
+    >>> print(table(()).strip())
+    | call | does |
+    |---|---|
+    """
+    rows = [f"| `{one.method} {_with_query(one)}` | {one.summary} |" for one in operations]
+    return "\n".join(["| call | does |", "|---|---|", *rows, ""])
+
+
+def _with_query(operation: Operation) -> str:
+    names = "&".join(f"{name}=" for name in operation.query.__struct_encode_fields__)
+    return operation.path + (f"?{names}" if names else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, cast, get_args
 from urllib.parse import parse_qsl
 
@@ -93,7 +93,10 @@ def since_of(given: str, now: float) -> int:
     if span:
         return max(0, int(now - int(span[1]) * _SECONDS[span[2]]) * 1000)
     try:
-        return max(0, int(datetime.fromisoformat(given).timestamp() * 1000))
+        time = datetime.fromisoformat(given)
+        return max(
+            0, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+        )
     except (ValueError, OverflowError):
         fix = "give 2026-01-31T12:00:00Z, or a span such as 15m, 2h, 3d"
         raise invalid("since", "is neither a time nor a span", fix) from None

@@ -36,7 +36,8 @@ class Api:
             token = settings.admin_token_file.read_text().strip()
         if not token:
             raise SetupFailed(
-                "no admin token is known", "set WAYPOST_ADMIN_TOKEN, or start `waypost up`, which makes one"
+                "no admin token is known",
+                "set WAYPOST_ADMIN_TOKEN, or start `waypost up`, which makes one",
             )
         return cls(settings.api_url, token)
 
@@ -49,16 +50,26 @@ class Api:
         return self.call("POST", path, body=body)
 
     def call(
-        self, method: str, path: tuple[str, ...], *, body: Any = None, query: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
     ) -> Any:
         """One call of `/v1/admin/…`; raises `Refused` with the api's own words."""
-        wanted = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        wanted = {
+            name: value for name, value in (query or {}).items() if value not in (None, "")
+        }
         url = f"{self._url}/v1/admin/" + "/".join(quote(part, safe="") for part in path)
         request = Request(  # noqa: S310 - the api's own origin
             url + (f"?{urlencode(wanted)}" if wanted else ""),
             data=None if body is None else orjson.dumps(body),
             method=method,
-            headers={"authorization": f"Bearer {self._token}", "content-type": "application/json"},
+            headers={
+                "authorization": f"Bearer {self._token}",
+                "content-type": "application/json",
+            },
         )
         try:
             with _open(request, timeout=60) as answer:

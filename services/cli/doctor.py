@@ -58,10 +58,15 @@ async def findings() -> list[Finding]:
     except WaypostError as error:
         return [_wrong("settings", error)]
     found = [Finding("settings", ok=True, said=f"data in {settings.data_dir}")]
-    found += [Finding("settings", ok=False, said=one, fix="correct its name") for one in unknown_variables(os.environ)]
+    found += [
+        Finding("settings", ok=False, said=one, fix="correct its name")
+        for one in unknown_variables(os.environ)
+    ]
     found += [_keys("key ring", lambda: KeyRing.from_file(settings.key_ring_file))]
     found += [_keys("sealing key", lambda: SealingKey.from_file(settings.sealing_key_file))]
-    found += [_keys("public sealing key", lambda: PublicKey.from_file(settings.sealing_public_file))]
+    found += [
+        _keys("public sealing key", lambda: PublicKey.from_file(settings.sealing_public_file))
+    ]
     found += await _store(settings)
     return [*found, *await asyncio.to_thread(_running)]
 
@@ -70,7 +75,9 @@ def _keys(what: str, read: Callable[[], object]) -> Finding:
     try:
         read()
     except WaypostError as error:
-        return _wrong(what, error, "make them with: waypost keys new (or start `waypost up` once)")
+        return _wrong(
+            what, error, "make them with: waypost keys new (or start `waypost up` once)"
+        )
     return Finding(what, ok=True, said="readable, and by its owner only")
 
 
@@ -82,7 +89,9 @@ async def _store(settings: Settings) -> list[Finding]:
     except WaypostError as error:
         return [_wrong("store", error, "start it, or `waypost up` for the embedded one")]
     found = [Finding("store", ok=True, said=f"{promised.server}. {promised.sentence}")]
-    return found + [Finding("store", ok=False, said=one.problem, fix=one.fix) for one in promised.problems]
+    return found + [
+        Finding("store", ok=False, said=one.problem, fix=one.fix) for one in promised.problems
+    ]
 
 
 def _running() -> list[Finding]:

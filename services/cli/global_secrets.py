@@ -23,7 +23,9 @@ Integration = Annotated[str, typer.Argument(help="Name of an integration")]
 def set_one(
     integration: Integration,
     name: Annotated[str, typer.Argument(help="NAME of the secret, as in `integrations show`")],
-    value: Annotated[str, typer.Option(help="Better left out: it is asked for, or read from standard input")] = "",
+    value: Annotated[
+        str, typer.Option(help="Better left out: it is asked for, or read from standard input")
+    ] = "",
 ) -> None:
     """
     Set a secret; it can be replaced, never read again.
@@ -31,7 +33,9 @@ def set_one(
     Example: waypost secrets set slack SIGNING_SECRET < secret.txt
     """
     given = value or _asked(name)
-    Api.from_settings().call("PUT", ("integrations", integration, "secrets", name), body={"value": given})
+    Api.from_settings().call(
+        "PUT", ("integrations", integration, "secrets", name), body={"value": given}
+    )
     show.line(f"{integration} {name} is set")
 
 

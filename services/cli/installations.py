@@ -10,7 +10,9 @@ from services.cli import show
 from services.cli.api import Api
 from services.cli.show import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="Install an integration on a bot, connect it, remove it.")
+app = typer.Typer(
+    no_args_is_help=True, help="Install an integration on a bot, connect it, remove it."
+)
 bots = typer.Typer(no_args_is_help=True, help="Bots and their events.")
 
 Bot = Annotated[str, typer.Argument(help="Id of a bot")]
@@ -32,7 +34,14 @@ def ls(
     if as_json:
         return show.json(found)
     rows = [
-        (one["webhookId"], one["botId"], one["alias"], one["integration"], one["connection"], one["identifier"])
+        (
+            one["webhookId"],
+            one["botId"],
+            one["alias"],
+            one["integration"],
+            one["connection"],
+            one["identifier"],
+        )
         for one in found["installations"]
     ]
     columns = ("webhookId", "bot", "alias", "integration", "connection", "identifier")
@@ -45,8 +54,12 @@ def add(
     bot: Bot,
     integration: Annotated[str, typer.Argument(help="Name of an integration")],
     alias: Annotated[str, typer.Option(help="Default: the integration's name")] = "",
-    kind: Annotated[str, typer.Option("--type", help="Configuration type, such as manual")] = "",
-    field: Annotated[list[str] | None, typer.Option("--set", help="A field of the configuration: NAME=VALUE")] = None,
+    kind: Annotated[
+        str, typer.Option("--type", help="Configuration type, such as manual")
+    ] = "",
+    field: Annotated[
+        list[str] | None, typer.Option("--set", help="A field of the configuration: NAME=VALUE")
+    ] = None,
     identifier: Annotated[str, typer.Option(help="Bind by hand")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +72,9 @@ def add(
     wanted: dict[str, Any] = {"integration": integration, "configuration": _fields(field or [])}
     wanted |= {"configurationType": kind} if kind else {}
     wanted |= {"identifier": identifier} if identifier else {}
-    found = Api.from_settings().post("bots", bot, "integrations", alias or integration, body=wanted)
+    found = Api.from_settings().post(
+        "bots", bot, "integrations", alias or integration, body=wanted
+    )
     if as_json:
         return show.json(found)
     one = found["installation"]
@@ -112,7 +127,10 @@ def rm(
 @bots.command()
 def put(
     bot: Bot,
-    url: Annotated[str, typer.Option(help="Where its events are posted; without one they wait in its stream")] = "",
+    url: Annotated[
+        str,
+        typer.Option(help="Where its events are posted; without one they wait in its stream"),
+    ] = "",
     secret: Annotated[str, typer.Option(help="Standard Webhooks secret, whsec_…")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +141,9 @@ def put(
     """
     body = {name: value for name, value in (("url", url), ("secret", secret)) if value}
     found = Api.from_settings().call("PUT", ("bots", bot), body=body)
-    show.json(found) if as_json else show.line(f"bot {found['bot']['id']}: {found['bot']['url'] or 'stream'}")
+    show.json(found) if as_json else show.line(
+        f"bot {found['bot']['id']}: {found['bot']['url'] or 'stream'}"
+    )
 
 
 @bots.command(name="ls")
@@ -156,6 +176,9 @@ def events(
     found = Api.from_settings().get("bots", bot, "events", after=after, wait=wait or "")
     if as_json:
         return show.json(found)
-    rows = [(one["createdAt"][:19], one["integration"], one["identifier"], one["type"], one["id"]) for one in found["events"]]
+    rows = [
+        (one["createdAt"][:19], one["integration"], one["identifier"], one["type"], one["id"])
+        for one in found["events"]
+    ]
     show.table(("at", "integration", "identifier", "type", "event"), rows, "No events.")
     return None

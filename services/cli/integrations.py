@@ -18,7 +18,9 @@ from shared.vrl.pool import VrlPool
 app = typer.Typer(no_args_is_help=True, help="Integrations: list, show, check, add.")
 
 Name = Annotated[str, typer.Argument(help="Name of an integration, as in `ls`")]
-Folder = Annotated[Path, typer.Argument(help="Folder with a definition.toml", exists=True, file_okay=False)]
+Folder = Annotated[
+    Path, typer.Argument(help="Folder with a definition.toml", exists=True, file_okay=False)
+]
 
 
 @app.command()
@@ -31,13 +33,20 @@ def ls(as_json: AsJson = False) -> None:
     found = Api.from_settings().get("integrations")
     if as_json:
         return show.json(found)
-    rows = [(one["name"], one["version"], one["verify"], _missing(one)) for one in found["integrations"]]
-    show.table(("name", "version", "verified by", "secrets to set"), rows, "None. Add one: waypost integrations add DIR")
+    rows = [
+        (one["name"], one["version"], one["verify"], _missing(one))
+        for one in found["integrations"]
+    ]
+    columns = ("name", "version", "verified by", "secrets to set")
+    show.table(columns, rows, "None. Add one: waypost integrations add DIR")
     return None
 
 
 def _missing(one: dict[str, Any]) -> str:
-    return ", ".join(s["name"] for s in one["secrets"] if not s["isSet"] and not s["optional"]) or "none"
+    return (
+        ", ".join(s["name"] for s in one["secrets"] if not s["isSet"] and not s["optional"])
+        or "none"
+    )
 
 
 @app.command(name="show")
@@ -53,9 +62,14 @@ def show_one(name: Name, as_json: AsJson = False) -> None:
     show.line(f"{found['title'] or found['name']} {found['version']}  {found['description']}\n")
     show.line(f"redirect URL to paste:  {found['redirectUrl']}")
     show.line(f"webhook URL to paste:   {found['webhookUrl']}\n")
-    rows = [(s["name"], "set" if s["isSet"] else "not set", s["title"]) for s in found["secrets"]]
+    rows = [
+        (s["name"], "set" if s["isSet"] else "not set", s["title"]) for s in found["secrets"]
+    ]
     show.table(("secret", "value", "where to find it"), rows, "No secrets.")
-    kinds = [(c["name"] or "(default)", c["canConnect"], ", ".join(f["name"] for f in c["fields"])) for c in found["configurations"]]
+    kinds = [
+        (c["name"] or "(default)", c["canConnect"], ", ".join(f["name"] for f in c["fields"]))
+        for c in found["configurations"]
+    ]
     show.line("")
     show.table(("configuration", "one click", "fields"), kinds, "")
     return None

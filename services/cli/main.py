@@ -34,7 +34,9 @@ app.add_typer(global_secrets.app, name="secrets")
 app.add_typer(global_secrets.keys, name="keys")
 app.add_typer(vrl_app, name="vrl")
 
-DataDir = Annotated[Path | None, typer.Option(help="Where the embedded Valkey and the keys live")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the embedded Valkey and the keys live")
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=64, help="How many workers to start")]
 
 
@@ -52,7 +54,9 @@ def up(data_dir: DataDir = None, workers: Workers = None) -> None:
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="End by itself; status 0 only if all arrived")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End by itself; status 0 only if all arrived")
+    ] = False,
 ) -> None:
     """
     The whole system with simulated Slack, GitHub, Linear and Notion. Nothing leaves this machine.

@@ -13,11 +13,15 @@ from services.cli.show import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Inspect and act on requests and deliveries.")
 
-StateFilter = Annotated[str, typer.Option("--state", help="One or several, with commas: dead,parked")]
+StateFilter = Annotated[
+    str, typer.Option("--state", help="One or several, with commas: dead,parked")
+]
 IntegrationFilter = Annotated[str, typer.Option("--integration", help="Name of an integration")]
 BotFilter = Annotated[str, typer.Option("--bot", help="Id of a bot")]
 IdentifierFilter = Annotated[str, typer.Option("--identifier", help="External id")]
-SinceFilter = Annotated[str, typer.Option("--since", help="A time, or a span such as 15m, 2h, 3d")]
+SinceFilter = Annotated[
+    str, typer.Option("--since", help="A time, or a span such as 15m, 2h, 3d")
+]
 RecordId = Annotated[str, typer.Argument(help="req_… or dlv_…")]
 
 
@@ -35,17 +39,28 @@ def stats(as_json: AsJson = False) -> None:
     show.table(("state", "count", "bytes"), rows, "")
     age = found["oldestReadyAge"]
     show.line(f"\noldest ready: {'none' if age is None else f'{age:.1f} s'}")
-    show.line(f"last minute: {found['lastMinute'] or 'nothing'}   in all: {found['totals'] or 'nothing'}\n")
+    show.line(
+        f"last minute: {found['lastMinute'] or 'nothing'}   in all: {found['totals'] or 'nothing'}\n"
+    )
     _workers(found["workers"])
     return None
 
 
 def _workers(workers: list[dict[str, Any]]) -> None:
     rows = [
-        (one["id"], f"{one['beatAge']:.0f} s ago", one["facts"].get("busy"), one["facts"].get("slots"))
+        (
+            one["id"],
+            f"{one['beatAge']:.0f} s ago",
+            one["facts"].get("busy"),
+            one["facts"].get("slots"),
+        )
         for one in workers
     ]
-    show.table(("worker", "beat", "busy", "slots"), rows, "No worker is running. Start one: waypost worker")
+    show.table(
+        ("worker", "beat", "busy", "slots"),
+        rows,
+        "No worker is running. Start one: waypost worker",
+    )
 
 
 @app.command()
@@ -103,7 +118,9 @@ def show_one(
         found["body"] = api.get("requests", id, "body", reveal="true" if reveal else "")
     if as_json:
         return show.json(found)
-    rows = [(name, value) for name, value in found["request"].items() if value not in ("", None, 0)]
+    rows = [
+        (name, value) for name, value in found["request"].items() if value not in ("", None, 0)
+    ]
     show.table(("field", "value"), rows, "")
     if found["deliveries"]:
         show.table(_COLUMNS, [_row(one) for one in found["deliveries"]], "")
@@ -140,13 +157,15 @@ def tail(
 
     Example: waypost queue tail --integration github
     """
-    api, seen = Api.from_settings(), {}
+    api, seen = Api.from_settings(), dict[str, str]()
     while True:
         page = api.get("requests", integration=integration, bot=bot, limit=100)["requests"]
         for one in reversed(page):
             if seen.get(one["id"]) != one["changedAt"]:
                 seen[one["id"]] = one["changedAt"]
-                show.json(one) if as_json else show.line("  ".join(str(part) for part in _row(one) if part))
+                show.json(one) if as_json else show.line(
+                    "  ".join(str(part) for part in _row(one) if part)
+                )
         if once:
             return
         time.sleep(0.5)
@@ -173,7 +192,9 @@ def replay(
     bot: BotFilter = "",
     identifier: IdentifierFilter = "",
     since: SinceFilter = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would happen")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """
@@ -184,7 +205,13 @@ def replay(
     api = Api.from_settings()
     if id:
         return _results(api.post("requests", id, "replay"), as_json=as_json)
-    parts = {"state": state, "integration": integration, "bot": bot, "identifier": identifier, "since": since}
+    parts = {
+        "state": state,
+        "integration": integration,
+        "bot": bot,
+        "identifier": identifier,
+        "since": since,
+    }
     wanted = {name: value for name, value in parts.items() if value}
     if not wanted:
         raise typer.BadParameter("give an id, or at least one filter such as --state dead")

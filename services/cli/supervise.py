@@ -86,7 +86,9 @@ class Children:
         """A program that cannot even start has said why; starting it again and again would hide it."""
         if not self.failed.done():
             fix = "see its message above; `waypost doctor` checks the whole set-up"
-            self.failed.set_result(SetupFailed(f"{program.name} ended at once (exit {code})", fix))
+            self.failed.set_result(
+                SetupFailed(f"{program.name} ended at once (exit {code})", fix)
+            )
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
@@ -97,5 +99,3 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-

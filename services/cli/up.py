@@ -115,10 +115,11 @@ async def told_to_stop(system: System) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiting, system.children.failed}, return_when=asyncio.FIRST_COMPLETED)
-    if system.children.failed.done():
-        raise system.children.failed.result()
+    failed = system.children.failed
+    failed.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    if failed.done():
+        raise failed.result()
 
 
 async def up(settings: Settings) -> None:
@@ -130,7 +131,7 @@ async def up(settings: Settings) -> None:
 
 def _greet(system: System) -> None:
     settings = system.settings
-    print(  # noqa: T201 - what the person who typed `up` waits for
+    print(
         f"""
 Waypost is up.
   console        {settings.api_url}/        (token: {settings.admin_token_file})

@@ -163,3 +163,7 @@ def _printable(text: str) -> str:
 def _refuse(problem: str) -> NoReturn:
     typer.echo(f"waypost vrl run: {problem}", err=True)
     raise typer.Exit(WRONG_USE)
+
+
+if __name__ == "__main__":
+    vrl_app()

@@ -1,1 +1,1 @@
-"""The public door: it reads, stamps, stores and answers. It decides nothing and holds no secret but the store's address."""
+"""The public door: it reads, stamps, stores, answers. It decides nothing and its one secret is the store's address."""

@@ -50,7 +50,9 @@ def sealed(ports: IngressPorts, raw: RawRequest, part: SealedPart) -> RawRequest
 class Admission:
     """What to put beside the raw request in the ledger."""
 
-    def __init__(self, job: JobKind, *, lane: str, integration: str = "", dedupe: str = "") -> None:
+    def __init__(
+        self, job: JobKind, *, lane: str, integration: str = "", dedupe: str = ""
+    ) -> None:
         """*lane* is whose turn it takes; *dedupe* is the provider's delivery id, empty for none."""
         self.job, self.lane, self.integration = job, lane, integration
         self.dedupe = hashlib.sha256(dedupe.encode()).hexdigest() if dedupe else ""

@@ -53,7 +53,9 @@ class Acceptor:
             except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
                 _fail(batch, error)
 
-    async def _stored(self, batch: list[tuple[Accept, asyncio.Future[Accepted]]]) -> list[Accepted]:
+    async def _stored(
+        self, batch: list[tuple[Accept, asyncio.Future[Accepted]]]
+    ) -> list[Accepted]:
         """Once more after an unknown outcome: the script knows its own ids."""
         accepts = [one for one, _ in batch]
         try:

@@ -32,11 +32,15 @@ def ingress_app(
     app.router.add_post("/connect/{token}", browser.connect_start)
     app.router.add_route("*", "/integration/global/{target:.+}", webhooks.global_webhook)
     app.router.add_route("*", f"/{{webhook_id:{UUID}}}", webhooks.installation_webhook)
-    app.router.add_route("*", f"/{{webhook_id:{UUID}}}/{{rest:.*}}", webhooks.installation_webhook)
+    app.router.add_route(
+        "*", f"/{{webhook_id:{UUID}}}/{{rest:.*}}", webhooks.installation_webhook
+    )
     return app
 
 
-def _ready(is_ready: Callable[[], Awaitable[bool]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _ready(
+    is_ready: Callable[[], Awaitable[bool]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def ready(_: web.Request) -> web.Response:
         if not await is_ready():
             raise StoreUnavailable("the store does not answer")

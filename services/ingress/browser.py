@@ -1,4 +1,4 @@
-"""`/oauth[/…]` and `/connect/…`: what browsers bring. Everything in it that could be a secret is sealed before it is stored."""
+"""`/oauth[/…]` and `/connect/…`: what browsers bring. What could be a secret in it is sealed before it is stored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ async def connect_start(request: web.Request) -> web.StreamResponse:
 async def flow_page(request: web.Request) -> web.StreamResponse:
     """Where a flow stands; only for the browser that began it."""
     path, _ = accept.target_of(request)
-    return await _ask(request, await _sealed(request, _raw(request, "connect", path)), "connect")
+    return await _ask(
+        request, await _sealed(request, _raw(request, "connect", path)), "connect"
+    )
 
 
 def _raw(request: web.Request, door: DoorKind, path: str) -> RawRequest:

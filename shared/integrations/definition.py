@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,7 +49,7 @@ def decode(
         plain = _written_out(document)
         check_spelling(plain, Definition)
         definition = _converted(plain)
-        for problem in (*script_problems(plain), *problems_of(definition, allow_loopback)):
+        for problem in chain(script_problems(plain), problems_of(definition, allow_loopback)):
             raise problem
     except Misspelt as error:
         raise DefinitionInvalid(source, error.field, error.problem, error.fix) from None

@@ -33,6 +33,11 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "object": (dict,),
     "array": (list,),
 }  # fmt: skip
+_SHAPES: dict[str, tuple[type, str]] = {
+    "title": (str, "text"), "description": (str, "text"), "pattern": (str, "text"),
+    "secret": (bool, "true or false"), "required": (list, "a list"), "enum": (list, "a list"),
+    "properties": (dict, "a table of fields"),
+}  # fmt: skip
 LONGEST_PATTERN = 200
 
 
@@ -94,20 +99,15 @@ def _is_secret(rule: dict[str, Any]) -> bool:
 
 
 def schema_problems(schema: JsonSchema, path: tuple[str, ...]) -> Iterator[Misspelt]:
-    """Everything wrong with *schema*, which lies at *path*."""
-    yield from _unknown_words(schema, _TABLE_WORDS, path)
+    """Everything wrong with *schema*, which lies at *path*, the most basic first."""
+    yield from _word_problems(schema, _TABLE_WORDS, path)
     if schema.get("type", "object") != "object":
         yield Misspelt((*path, "type"), "a configuration is an object", 'write type = "object"')
     properties = schema.get("properties", {})
-    if not isinstance(properties, dict):
-        yield Misspelt(
-            (*path, "properties"), "must be a table of fields", "see docs/definition.md"
-        )
-        return
     for name, rule in properties.items():
         yield from _field_problems(rule, (*path, "properties", name))
     for name in schema.get("required", []):
-        if name not in properties:
+        if name not in map(str, properties):
             yield Misspelt(
                 (*path, "required"), f"{name!r} is no field", nearest(str(name), properties)
             )
@@ -117,31 +117,32 @@ def _field_problems(rule: Any, path: tuple[str, ...]) -> Iterator[Misspelt]:
     if not isinstance(rule, dict):
         yield Misspelt(path, "must be a table", 'write { type = "string", title = "…" }')
         return
-    yield from _unknown_words(rule, _FIELD_WORDS, path)
+    yield from _word_problems(rule, _FIELD_WORDS, path)
     kind = rule.get("type", "string")
     if isinstance(kind, str) and kind not in _PYTHON_TYPES:
         yield Misspelt((*path, "type"), f"{kind!r} is no type", nearest(kind, _PYTHON_TYPES))
-    if "secret" in rule and not isinstance(rule["secret"], bool):
-        yield Misspelt((*path, "secret"), "must be true or false", "write secret = true")
     if _is_secret(rule) and kind != "string":
         yield Misspelt((*path, "type"), "a secret is text", 'write type = "string"')
     yield from _pattern_problems(rule.get("pattern", ""), (*path, "pattern"))
 
 
-def _unknown_words(
+def _word_problems(
     rule: dict[str, Any], known: frozenset[str], path: tuple[str, ...]
 ) -> Iterator[Misspelt]:
-    for word in rule:
+    for word, value in rule.items():
         if word not in known and not word.startswith("x-"):
             yield Misspelt((*path, word), "is not a word of a schema", nearest(word, known))
+        kind, called = _SHAPES.get(word, (object, ""))
+        if not isinstance(value, kind):
+            yield Misspelt((*path, word), f"must be {called}", f"write {called} here")
 
 
-def _pattern_problems(pattern: Any, path: tuple[str, ...]) -> Iterator[Misspelt]:
+def _pattern_problems(pattern: str, path: tuple[str, ...]) -> Iterator[Misspelt]:
+    if len(pattern) > LONGEST_PATTERN:
+        yield Misspelt(path, "is too long", f"use at most {LONGEST_PATTERN} characters")
     try:
-        if len(pattern) > LONGEST_PATTERN:
-            yield Misspelt(path, "is too long", f"use at most {LONGEST_PATTERN} characters")
         re.compile(pattern)
-    except (re.error, TypeError) as error:
+    except re.error as error:
         yield Misspelt(path, f"is no regular expression: {error}", "correct the pattern")
 
 

@@ -17,7 +17,9 @@ CAUSES: tuple[str, ...] = (
     "not_allowed", "invalid_input", "misconfigured", "internal",
 )  # fmt: skip
 
-FlowStatus = Literal["open", "authorizing", "exchanging", "confirming", "connected", "failed", "void"]
+FlowStatus = Literal[
+    "open", "authorizing", "exchanging", "confirming", "connected", "failed", "void"
+]
 
 
 class ConnectLink(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -31,8 +31,12 @@ class RawRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: float  # seconds since 1970
     reply_to: ReplyAddress | None = None
     cookie_hash: str = ""  # sha256 hex of our flow cookie; the cookie itself is never stored
-    new_cookie_hash: str = ""  # sha256 hex of the cookie value this ingress is about to set (POST /connect)
-    sealed: bytes = b""  # query, headers and body of oauth and connect doors, sealed to the workers' key
+    new_cookie_hash: str = (
+        ""  # sha256 hex of the cookie value this ingress is about to set (POST /connect)
+    )
+    sealed: bytes = (
+        b""  # query, headers and body of oauth and connect doors, sealed to the workers' key
+    )
 
     def header(self, name: str) -> str | None:
         """The value of the header *name* (lower case), repeats joined by a comma; None when absent."""

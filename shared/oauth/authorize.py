@@ -31,7 +31,9 @@ def authorize_url(  # noqa: PLR0913  the parameters of RFC 6749 §4.1.1
     """
     section, values = provider.authorize, dict(inputs or {})
     if section.pkce == "S256" and not challenge:
-        raise FlowRefused("internal", "this provider is asked with PKCE and there is no challenge")
+        raise FlowRefused(
+            "internal", "this provider is asked with PKCE and there is no challenge"
+        )
     ours = {
         "response_type": "code",
         "client_id": client_id,
@@ -41,7 +43,9 @@ def authorize_url(  # noqa: PLR0913  the parameters of RFC 6749 §4.1.1
     }
     if section.pkce == "S256":
         ours |= {"code_challenge": challenge, "code_challenge_method": "S256"}
-    return _with_query(filled_url(section.url, values), _extra(section, values), _renamed(section, ours))
+    return _with_query(
+        filled_url(section.url, values), _extra(section, values), _renamed(section, ours)
+    )
 
 
 def asked_scopes(provider: OAuthProvider) -> tuple[str, ...]:

@@ -70,7 +70,12 @@ def _endpoint_call(
     named = {section.rename.get(k, k): v for k, v in {**params, **credentials}.items()}
     fields = {key: value for key, value in named.items() if key}
     extra = {key.lower(): value for key, value in section.headers.items()}
-    headers = {"accept": "application/json", **extra, "content-type": _TYPES[section.body], **header}
+    headers = {
+        "accept": "application/json",
+        **extra,
+        "content-type": _TYPES[section.body],
+        **header,
+    }
     return HttpCall(
         name=name,
         method="POST",
@@ -93,8 +98,7 @@ def revoke_call(
         return None
     values = {**(inputs or {}), "clientId": client.id}
     text = token.reveal().decode("ascii")
-    bearer = {"authorization": f"Bearer {text}"}
-    credentials, header = ({}, bearer) if rule.auth == "bearer" else _authentication(rule.auth, client)
+    credentials, header = _revoker(rule.auth, client, text)
     fields = {name: filled(value, values) for name, value in rule.params.items()} | credentials
     if rule.param:
         fields[rule.param] = text
@@ -107,6 +111,12 @@ def revoke_call(
         body=_body(rule.body, fields),
         idempotent=True,
     )
+
+
+def _revoker(form: str, client: Client, token: str) -> tuple[dict[str, str], dict[str, str]]:
+    if form == "bearer":
+        return {}, {"authorization": f"Bearer {token}"}
+    return _authentication(form, client)
 
 
 def _authentication(form: str, client: Client) -> tuple[dict[str, str], dict[str, str]]:

@@ -122,13 +122,17 @@ def account_of(
 
 
 def _text(sources: Mapping[str, Any], place: ValuePlace) -> str:
-    source = sources[place.from_]
-    return text_at(source, place.path) or (text_at(source, place.otherwise) if place.otherwise else "")
+    found = (
+        text_at(sources[place.from_], path) for path in (place.path, place.otherwise) if path
+    )
+    return next(filter(None, found), "")
 
 
 def _identifier(value: str) -> str:
     if not value or len(value) > LONGEST_IDENTIFIER or not _PRINTABLE.fullmatch(value):
-        raise FlowRefused("provider_error", "the provider did not say which account was connected")
+        raise FlowRefused(
+            "provider_error", "the provider did not say which account was connected"
+        )
     return value
 
 
@@ -151,14 +155,16 @@ def member_in(rule: Membership, document: Any, identifier: str) -> str | None:
     """The name of the item with *identifier* in a page of the list, None when it is not there."""
     items = value_at(document, rule.items)
     for item in items if isinstance(items, list) else ():
-        if text_at(item, rule.id) == identifier:
+        if identifier and text_at(item, rule.id) == identifier:
             return text_at(item, rule.name)[:LONGEST_IDENTIFIER] if rule.name else ""
     return None
 
 
 def _facts(rule: Identity, sources: Mapping[str, Any]) -> dict[str, str]:
     found = {name: text_at(sources[fact.from_], fact.path) for name, fact in rule.facts.items()}
-    return {name: _fact(name, rule.facts[name], value) for name, value in found.items() if value}
+    return {
+        name: _fact(name, rule.facts[name], value) for name, value in found.items() if value
+    }
 
 
 def _fact(name: str, rule: Fact, value: str) -> str:
@@ -173,5 +179,7 @@ def _host(name: str, rule: Fact, value: str) -> str:
     allowed = {suffix.lstrip(".") for suffix in rule.suffixes}
     fits = any(host == suffix or host.endswith(f".{suffix}") for suffix in allowed)
     if not fits or not _HOST.fullmatch(host):
-        raise FlowRefused("provider_error", f"{name} names a host that the definition does not allow")
+        raise FlowRefused(
+            "provider_error", f"{name} names a host that the definition does not allow"
+        )
     return host

@@ -72,7 +72,7 @@ class Callback(_Section, frozen=True, kw_only=True):
     """`oauth.callback`: what comes back through the browser."""
 
     code: str = "code"
-    capture: tuple[str, ...] = ()  # parameters kept for `identity`; anyone can have written them
+    capture: tuple[str, ...] = ()  # kept for `identity`; anyone can have written them
 
 
 class Predicate(_Section, frozen=True, kw_only=True):

@@ -85,13 +85,17 @@ def filled_url(template: str, values: Mapping[str, str]) -> str:
     """
     parts = _URL.fullmatch(template)
     if parts is None:
-        raise FlowRefused("misconfigured", "an address of the definition is not https://host/path")
+        raise FlowRefused(
+            "misconfigured", "an address of the definition is not https://host/path"
+        )
     scheme, authority, path, query = parts.groups(default="")
     host = _replaced(authority, values, _label)
     url = f"{scheme}://{host}{_replaced(path, values, _segment)}"
     url += f"?{_replaced(query, values, _segment)}" if query else ""
     if urlsplit(url).netloc != host:
-        raise FlowRefused("misconfigured", "an address of the definition names another host when filled")
+        raise FlowRefused(
+            "misconfigured", "an address of the definition names another host when filled"
+        )
     return url
 
 

@@ -31,7 +31,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
     refresh: Secret | None = None
     obtained_at: float  # seconds since 1970
     expires_at: float | None = None  # None: never, or the provider does not say
-    scopes: tuple[str, ...] | None = None  # None: the answer is silent, so all that was asked for
+    scopes: tuple[str, ...] | None = None  # None: the answer is silent
     said: dict[str, Any] = {}  # the answer without its secrets; empty for stored tokens
 
     def __repr__(self) -> str:
@@ -71,7 +71,9 @@ def _check_status(answer: HttpAnswer, now: float) -> None:
     if status >= 500 or status == 408:
         raise UnknownOutcome(f"the provider answered {status}")
     if 300 <= status < 400:
-        raise ProviderRefused(f"the provider answered {status}, and redirects are never followed", "redirected")
+        raise ProviderRefused(
+            f"the provider answered {status}, and redirects are never followed", "redirected"
+        )
 
 
 def _accepted(section: TokenEndpoint, answer: HttpAnswer) -> Any:
@@ -104,7 +106,9 @@ def _code(document: Any, places: ErrorPlaces) -> str:
 def _refused(code: str, document: Any, places: ErrorPlaces) -> ProviderRefused:
     # A long word may be the code or a token that came back as an echo.
     words = re.sub(r"[^\x20-\x7e]+|\S{16,}", "…", text_at(document, places.detail)[:300])
-    return ProviderRefused(f"the provider refused: {code}" + (f" ({words})" if words else ""), code)
+    return ProviderRefused(
+        f"the provider refused: {code}" + (f" ({words})" if words else ""), code
+    )
 
 
 def _missing() -> Secret:
@@ -116,7 +120,9 @@ def _token(document: Any, path: str) -> Secret | None:
     if not isinstance(value, str) or not value:
         return None
     if len(value) > LONGEST_TOKEN or not _VSCHAR.fullmatch(value):
-        raise ProviderRefused("a token in the answer holds forbidden characters", "malformed_token")
+        raise ProviderRefused(
+            "a token in the answer holds forbidden characters", "malformed_token"
+        )
     return Secret(value.encode("ascii"))
 
 
@@ -156,6 +162,10 @@ def scopes_in(value: Any) -> tuple[str, ...] | None:
 
 def _without_secrets(document: Any) -> Any:
     if isinstance(document, dict):
-        kept = {k: v for k, v in document.items() if not (isinstance(v, str) and _TELLING.search(k))}
+        kept = {
+            k: v for k, v in document.items() if not (isinstance(v, str) and _TELLING.search(k))
+        }
         return {key: _without_secrets(value) for key, value in kept.items()}
-    return [_without_secrets(one) for one in document] if isinstance(document, list) else document
+    return (
+        [_without_secrets(one) for one in document] if isinstance(document, list) else document
+    )

@@ -57,7 +57,9 @@ class KeyRing:
         if document.primary not in document.keys:
             problem = f"{path}: the primary key {document.primary[:32]!r} is not among the keys"
             raise SetupFailed(problem, "set primary to the id of one of the keys")
-        return cls(document.primary, [_key(id, text, path) for id, text in document.keys.items()])
+        return cls(
+            document.primary, [_key(id, text, path) for id, text in document.keys.items()]
+        )
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -66,7 +68,9 @@ class KeyRing:
 
     def save(self, path: Path) -> None:
         """Write what `from_file` reads, with mode 0600, whole or not at all."""
-        keys = {id: base64.b64encode(key.key.reveal()).decode() for id, key in self._keys.items()}
+        keys = {
+            id: base64.b64encode(key.key.reveal()).decode() for id, key in self._keys.items()
+        }
         document = msgspec.json.encode(_Document(primary=self.primary, keys=keys))
         write_private(path, msgspec.json.format(document, indent=2) + b"\n")
 
@@ -88,7 +92,9 @@ class KeyRing:
         """What was sealed for *where* with any key of this ring; raises `SealBroken`."""
         id = key_id_of(where, sealed)
         if id not in self._keys:
-            raise SealBroken(f"{where}: sealed with the key {id}, which the key ring does not hold")
+            raise SealBroken(
+                f"{where}: sealed with the key {id}, which the key ring does not hold"
+            )
         return self._keys[id].open(where, sealed)
 
     def wrap(self, where: str, key: DataKey) -> bytes:

@@ -48,7 +48,9 @@ class SealingKey:
         try:
             opened: bytes = SUITE.decrypt(sealed, self._key, info)
         except (InvalidTag, ValueError):
-            raise SealBroken("a sealed request was altered, moved, or sealed to another key") from None
+            raise SealBroken(
+                "a sealed request was altered, moved, or sealed to another key"
+            ) from None
         return opened
 
     def __repr__(self) -> str:

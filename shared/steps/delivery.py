@@ -49,10 +49,18 @@ def delivery(order: DeliveryOrder) -> Generator[Effect, Any, str]:
 
 
 def _call(order: DeliveryOrder, timestamp: int) -> HttpCall:
-    headers: Headers = (("content-type", "application/json"), ("idempotency-key", order.event_id))
+    headers: Headers = (
+        ("content-type", "application/json"),
+        ("idempotency-key", order.event_id),
+    )
     headers += standard_webhooks_headers(order.secret, order.event_id, timestamp, order.body)
     return HttpCall(
-        name="event", method="POST", url=order.url, headers=headers, body=order.body, idempotent=True
+        name="event",
+        method="POST",
+        url=order.url,
+        headers=headers,
+        body=order.body,
+        idempotent=True,
     )
 
 
@@ -92,4 +100,6 @@ def _key(secret: Secret) -> bytes:
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        raise Permanent("the bot's signing secret begins with whsec_ but is not base64 after that") from None
+        raise Permanent(
+            "the bot's signing secret begins with whsec_ but is not base64 after that"
+        ) from None

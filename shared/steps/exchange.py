@@ -151,7 +151,9 @@ def _check_outcome(order: ExchangeOrder, exchanged: _Exchanged) -> None:
         return
 
 
-def _later(order: ExchangeOrder, now: float, busy: ProviderBusy) -> Generator[Effect, Any, None]:
+def _later(
+    order: ExchangeOrder, now: float, busy: ProviderBusy
+) -> Generator[Effect, Any, None]:
     after = busy.after or _USUAL_WAIT
     if now + after.total_seconds() >= order.code_deadline:
         raise FlowRefused("provider_busy") from None

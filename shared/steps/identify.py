@@ -69,7 +69,9 @@ def _verified(
         url = next_page(url, answer)
         if not url:
             break
-    raise FlowRefused("wrong_account", "the account that came back is not one that this user can reach")
+    raise FlowRefused(
+        "wrong_account", "the account that came back is not one that this user can reach"
+    )
 
 
 def _answered(call: HttpCall) -> Generator[Effect, Any, HttpAnswer]:
@@ -79,5 +81,7 @@ def _answered(call: HttpCall) -> Generator[Effect, Any, HttpAnswer]:
         # Asking again changes nothing at the provider.
         raise ProviderBusy(f"the {call.name} call was not answered") from None
     except EgressRefused:
-        raise FlowRefused("misconfigured", f"the {call.name} address may not be called") from None
+        raise FlowRefused(
+            "misconfigured", f"the {call.name} address may not be called"
+        ) from None
     return answer

@@ -13,7 +13,10 @@ from shared.steps.effects import Call, Effect, IsActive
 
 
 def revoked(
-    provider: OAuthProvider, client: Client, tokens: Tokens, inputs: Mapping[str, str] | None = None
+    provider: OAuthProvider,
+    client: Client,
+    tokens: Tokens,
+    inputs: Mapping[str, str] | None = None,
 ) -> Generator[Effect, Any, bool]:
     """
     Revoke *tokens* unless an installation works with them; False when nothing was revoked.

@@ -36,7 +36,11 @@ class Inspection:
     async def list(self, wanted: Filter, cursor: str = "", limit: int = 50) -> Page:
         """One page of records, newest first; ValueError for a cursor that no page gave."""
         before, before_id = _cursor(cursor)
-        args: list[str | int] = [",".join(wanted.states or STATES), wanted.integration, wanted.bot]
+        args: list[str | int] = [
+            ",".join(wanted.states or STATES),
+            wanted.integration,
+            wanted.bot,
+        ]
         args += [wanted.identifier, wanted.since, before, before_id, limit, _BUDGET]
         at, last, *rows = await self._store.scripts.run("list", args)
         records = tuple(record_of(row[-1].decode(), row[:-2]) for row in rows)

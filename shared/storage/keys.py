@@ -51,6 +51,7 @@ oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
 events:BOT                         stream  events of a bot without a URL
 emitted:EVENT                      string  an event id that was stored already; expires
 token:HASH                         string  a runtime token's claims
+session:HASH                       string  1 while a console session is open; expires
 audit                              stream  who changed what
 ================================= ======= ======================================================
 """

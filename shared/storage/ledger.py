@@ -19,6 +19,7 @@ from shared.model.jobs import Accept, Accepted, Claim, Record
 from shared.model.requests import RawRequest
 from shared.storage import keys
 from shared.storage.client import told_apart
+from shared.storage.resp import Part
 from shared.storage.rows import fields_of, record_of
 
 if TYPE_CHECKING:
@@ -68,12 +69,17 @@ class Ledger:
 
     async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
         """Store all of *accepts*. When this returns, what is `stored` is on disk (AOF `always`)."""
-        flat: list[bytes | str | int] = []
+        flat: list[Part] = []
         for one in accepts:
             flat += (one.id, one.job, one.body, one.dedupe)
             flat += (one.integration, one.lane, one.installation, one.bot)
-        limits = (self._limits.records, self._limits.bytes, _ms(DEDUPE_LIFETIME), len(accepts))
-        reply = await self._store.scripts.run_fast("accept", [*limits, *flat])
+        flat[:0] = (
+            self._limits.records,
+            self._limits.bytes,
+            _ms(DEDUPE_LIFETIME),
+            len(accepts),
+        )
+        reply = await self._store.scripts.run_fast("accept", flat)
         pairs = zip(reply[::2], reply[1::2], strict=True)
         return [Accepted(status=_text(s), id=_text(i)) for s, i in pairs]  # type: ignore[arg-type]
 
@@ -81,20 +87,24 @@ class Ledger:
         self, worker: str, limit: int, lease: timedelta = LEASE
     ) -> tuple[list[Claim], float | None]:
         """Lease up to *limit* records; also the seconds until something is due (None: nothing is)."""
-        args = [worker, limit, _ms(lease), MOST_CRASHES]
+        args: list[Part] = [worker, limit, _ms(lease), MOST_CRASHES]
         pause, *found = await self._store.scripts.run_fast("claim", args)
         claims = [Claim(record=record_of(_text(i), f), body=b) for i, f, b in found]
         return claims, None if int(pause) < 0 else int(pause) / 1000
 
-    async def renew(self, leases: Sequence[tuple[str, int]], lease: timedelta = LEASE) -> set[str]:
+    async def renew(
+        self, leases: Sequence[tuple[str, int]], lease: timedelta = LEASE
+    ) -> set[str]:
         """Extend *leases* (id, epoch); return the ids that are lost."""
-        flat = [part for pair in leases for part in pair]
-        lost = await self._store.scripts.run_fast("renew", [_ms(lease), *flat])
+        flat: list[Part] = [_ms(lease)]
+        for pair in leases:
+            flat += pair
+        lost = await self._store.scripts.run_fast("renew", flat)
         return {_text(one) for one in lost}
 
     async def settle(self, endings: Sequence[Ending]) -> list[bool]:
         """End leases; False where the lease was lost and nothing was written."""
-        flat: list[bytes | str | int] = [len(endings)]
+        flat: list[Part] = [len(endings)]
         for one in endings:
             flat += (one.id, one.epoch, one.end, one.reason, _ms(one.delay))
             flat += (keys.escape(one.bot), one.event_key, one.event)
@@ -105,9 +115,17 @@ class Ledger:
         self, record: Record, slices: Sequence[tuple[str, bytes]], *, may_park: bool
     ) -> Routed:
         """Give each slice (identifier, own body or empty) to its owners; park what has none, if that is allowed."""
-        flat = [part for one in slices for part in one]
-        args = [record.id, record.epoch, record.integration, int(may_park), MOST_PARKED]
-        where, *rest = await self._store.scripts.run("route", [*args, len(slices), *flat])
+        args: list[Part] = [
+            record.id,
+            record.epoch,
+            record.integration,
+            int(may_park),
+            MOST_PARKED,
+        ]
+        args.append(len(slices))
+        for one in slices:
+            args += one
+        where, *rest = await self._store.scripts.run("route", args)
         match _text(where):
             case "lost":
                 raise LeaseLost(record.id)
@@ -118,28 +136,36 @@ class Ledger:
             case other:
                 return Routed(where=other)
 
-    async def step(self, what: str, record: Record, name: str, result: bytes = b"") -> tuple[str, bytes]:
+    async def step(
+        self, what: str, record: Record, name: str, result: bytes = b""
+    ) -> tuple[str, bytes]:
         """`begin`, `commit` or `forget` the step *name*; returns begun, intent, result or ok, and the value."""
-        args = [what, record.id, record.epoch, name, result]
+        args: list[Part] = [what, record.id, record.epoch, name, result]
         said, value = await self._store.scripts.run("step", args)
         if said == b"lost":
             raise LeaseLost(record.id)
         return _text(said), value
 
     async def bind(
-        self, integration: str, identifier: str, installation: str, ownership: str, *, in_flow: bool
+        self,
+        integration: str,
+        identifier: str,
+        installation: str,
+        ownership: str,
+        *,
+        in_flow: bool,
     ) -> tuple[int, list[str]]:
         """Bind *identifier* (empty: clear); returns how many parked requests were released, and who was evicted."""
-        args = [integration, identifier, installation, ownership, int(in_flow)]
+        args: list[Part] = [integration, identifier, installation, ownership, int(in_flow)]
         return bound(await self._store.scripts.run("bind", args))
 
     async def activate(self, args: Sequence[bytes | str | int]) -> tuple[int, list[str]]:
-        """Write tokens, binding and the flow's end in one script; see `shared.storage.activation`."""
+        """Write tokens, binding and the flow's end, and close the record, in one script: `lua/activate.lua`."""
         return bound(await self._store.scripts.run("activate", list(args)))
 
     async def show(self, id: str) -> Record | None:
         """The record, without its body."""
-        row = await self._store.redis.hgetall(keys.key("record", id))
+        row = await self._store.redis.hgetall(keys.key("record", id))  # type: ignore[misc]
         return record_of(id, row) if row else None
 
     async def stored_body(self, id: str) -> bytes | None:
@@ -160,7 +186,7 @@ class Ledger:
 
     async def journal(self, id: str) -> dict[str, bytes]:
         """Steps of an open record: `NAME:intent` and `NAME:result`."""
-        rows = await self._store.redis.hgetall(keys.key("journal", id))
+        rows = await self._store.redis.hgetall(keys.key("journal", id))  # type: ignore[misc]
         return {_text(name): value for name, value in rows.items()}
 
     async def replay(self, id: str) -> str:
@@ -171,7 +197,9 @@ class Ledger:
         """Remove a record with its body; returns the state it was in."""
         return _was(id, await self._store.scripts.run("drop", [id]))
 
-    async def sweep(self, retention: Mapping[str, timedelta], most: int = 100) -> tuple[int, int]:
+    async def sweep(
+        self, retention: Mapping[str, timedelta], most: int = 100
+    ) -> tuple[int, int]:
         """End retention: returns how many records were removed, and how many parked ones are now dead."""
         ages = [_ms(retention[state]) for state in ("done", "ignored", "dead", "parked")]
         removed, unmatched = await self._store.scripts.run("sweep", [most, *ages])

@@ -98,6 +98,8 @@ class Worker(asyncio.Protocol):
         """End the process and wait for it; may be called twice."""
         self._killed = True
         self._process.kill()
+        if not self._reply.done():
+            self._reply.set_exception(WorkerLost("crashed", "its worker was stopped", blameless=True))
         if self._transport:
             self._transport.abort()
         await asyncio.to_thread(self._process.wait)
@@ -123,10 +125,11 @@ class Worker(asyncio.Protocol):
         del exc
         if self._killed:
             return
+        cause = self._cause_of_death()
         if self._reply.done():
             self.on_idle_death(self)
         else:
-            self._reply.set_exception(self._cause_of_death())
+            self._reply.set_exception(cause)
 
     def _cause_of_death(self) -> WorkerLost:
         try:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
+from shared.errors import DefinitionInvalid
+from shared.integrations.definition import decode
+
 _OAUTH: dict[str, Any] = {
     "client": {
         "id": {"from": "global", "name": "CLIENT_ID"},
@@ -49,3 +54,10 @@ def a_document(**changes: Any) -> dict[str, Any]:
         else:
             table[last] = value
     return document
+
+
+def refusal(document: Any, **options: Any) -> DefinitionInvalid:
+    """How *document* is refused."""
+    with pytest.raises(DefinitionInvalid) as refused:
+        decode(document, "acme.json", **options)
+    return refused.value

@@ -108,7 +108,7 @@ class TestSchemaProblems:
         ("rule", "sentence"),
         [
             ({"secrt": True}, "secrt: is not a word of a schema (did you mean secret?)"),
-            ({"secret": "yes"}, "secret: must be true or false (write secret = true)"),
+            ({"secret": "yes"}, "secret: must be true or false (write true or false here)"),
             ({"type": "strng"}, "type: 'strng' is no type (did you mean string?)"),
             (
                 {"type": "integer", "secret": True},

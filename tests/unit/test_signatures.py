@@ -146,6 +146,17 @@ class TestASignature:
         assert is_accepted(rule, raw, vector["secret"])
         assert not is_accepted(rule, twice, vector["secret"])
 
+    def test_without_its_prefix_is_refused(self) -> None:
+        bare, whole = hex_of(BODY), f"sha256={hex_of(BODY)}"
+        rule = a_rule("github")
+
+        assert is_accepted(
+            rule, a_request(headers={"x-hub-signature-256": whole}, body=BODY), KEY
+        )
+        assert not is_accepted(
+            rule, a_request(headers={"x-hub-signature-256": bare}, body=BODY), KEY
+        )
+
     def test_in_hex_may_be_in_capitals(self) -> None:
         raw = a_request(headers={"x-signature": hex_of(BODY).upper()}, body=BODY)
 
@@ -240,6 +251,12 @@ class TestSecrets:
         vector = BY_ID[vectors.get(scheme, f"{scheme}-valid")]
 
         assert not is_accepted(a_rule(scheme), request_of(vector), secret)
+
+    def test_that_are_missing_are_the_reason(self) -> None:
+        with pytest.raises(SignatureMismatch, match="no secret is set"):
+            verify(a_rule("slack"), [Secret(b"")], a_request(), now=NOON)
+        with pytest.raises(SignatureMismatch, match="not a whsec key"):
+            verify(a_rule("svix"), [Secret(b"whsec_!")], a_request(), now=NOON)
 
     def test_stay_out_of_the_reason(self) -> None:
         raw = a_request(headers={"x-gitlab-token": "given-token"})

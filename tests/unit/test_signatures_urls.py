@@ -11,6 +11,9 @@ import msgspec
 import orjson
 import pytest
 
+from shared.errors import SignatureMismatch
+from shared.secret import Secret
+from shared.signatures import verify
 from tests.unit.signature_builders import (
     BODY,
     BY_ID,
@@ -30,7 +33,8 @@ def a_jwt(claims: dict[str, Any], key: str = KEY, alg: str = "HS256") -> str:
     """RFC 7515 by hand."""
     parts = [orjson.dumps({"alg": alg, "typ": "JWT"}), orjson.dumps(claims)]
     text = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
-    signature = hmac.digest(key.encode(), text, "sha256")
+    digest = {"none": "", "HS384": "sha384"}.get(alg, "sha256")
+    signature = hmac.digest(key.encode(), text, digest) if digest else b""
     return (text + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
@@ -75,6 +79,26 @@ class TestTheUrl:
         headers["content-type"] = "application/x-www-form-urlencoded"
         assert not is_accepted(rule, a_request(headers=headers, query=query, body=b"&&"), KEY)
 
+    def test_with_a_hash_is_all_that_is_signed(self) -> None:
+        """The hash covers a form as it covers JSON; its pairs are not signed again."""
+        query = f"bodySHA256={hashlib.sha256(b'A=1').hexdigest()}"
+        headers = {
+            "content-type": "application/x-www-form-urlencoded",
+            "x-twilio-signature": base64_of(
+                f"{ORIGIN}/integration/global/acme?{query}".encode(), "sha1"
+            ),
+        }
+        rule = a_rule("twilio")
+
+        assert is_accepted(rule, a_request(headers=headers, query=query, body=b"A=1"), KEY)
+        assert not is_accepted(rule, a_request(headers=headers, query=query, body=b"A=2"), KEY)
+
+    def test_that_is_not_known_is_the_reason(self) -> None:
+        raw = a_request(headers={"x-trello-webhook": "AAAA"})
+
+        with pytest.raises(SignatureMismatch, match="the public URL"):
+            verify(a_rule("trello"), [Secret(b"k")], raw, now=NOON)
+
     def test_alone_does_not_sign_a_body_of_another_type(self) -> None:
         """A signed GET must not lend its signature to a POST."""
         url = f"{ORIGIN}/integration/global/acme"
@@ -96,8 +120,9 @@ class TestTheUrl:
 
     def test_of_a_shopify_callback_names_each_parameter_once(self) -> None:
         stamp = int(NOON)
-        query = f"code=a%20b&shop=s.myshopify.com&timestamp={stamp}"
-        signed = hex_of(f"code=a+b&shop=s.myshopify.com&timestamp={stamp}".encode())
+        query = f"code=a%20b~*&shop=s.myshopify.com&timestamp={stamp}"
+        signed = hex_of(f"code=a+b%7E*&shop=s.myshopify.com&timestamp={stamp}".encode())
+        twice = hex_of(f"a=1&a=2&timestamp={stamp}".encode())
         rule = a_rule("shopify-callback")
 
         def callback(query: str) -> Any:
@@ -106,6 +131,7 @@ class TestTheUrl:
         assert is_accepted(rule, callback(f"hmac={signed}&{query}"), KEY)
         assert not is_accepted(rule, callback(f"{query}&hmac={signed}&code=a%20b"), KEY)
         assert not is_accepted(rule, callback(f"{query}&hmac={signed}&hmac={signed}"), KEY)
+        assert not is_accepted(rule, callback(f"a=1&a=2&timestamp={stamp}&hmac={twice}"), KEY)
         assert not is_accepted(rule, callback(f"{query}&hmac={signed}"), KEY, now=NOON + 91)
 
 

@@ -33,7 +33,9 @@ async def connect(claim: Claim, tools: Tools) -> Outcome:
     except FlowRefused as refused:
         return Done(reason=refused.cause, reply=failure(refused.cause, refused.detail))
     except (Permanent, NotFound) as error:
-        return Done(reason=f"misconfigured: {error}", reply=failure("misconfigured", str(error)))
+        return Done(
+            reason=f"misconfigured: {error}", reply=failure("misconfigured", str(error))
+        )
     return Done(reason="page shown", reply=reply)
 
 
@@ -107,7 +109,9 @@ async def _begin(
         oauth_state=state_hash(token),
         redirect_uri=f"{tools.origin}/oauth",
         inputs=_inputs(part, owner),
-        verifier=await tools.vault.seal(owner.scope, verifier_place(link.flow_id), verifier.encode()),
+        verifier=await tools.vault.seal(
+            owner.scope, verifier_place(link.flow_id), verifier.encode()
+        ),
         token=await tools.vault.seal(owner.scope, token_place(link.flow_id), _token_in(part)),
         return_to=link.return_to,
         confirm=link.confirm,
@@ -141,7 +145,9 @@ def _token_in(part: SealedPart) -> bytes:
 
 def _inputs(part: SealedPart, owner: Installed) -> dict[str, Any]:
     form = parse_qs(part.body.decode("utf-8", "replace"))
-    return checked_inputs(owner.definition.inputs, {name: given[0] for name, given in form.items()})
+    return checked_inputs(
+        owner.definition.inputs, {name: given[0] for name, given in form.items()}
+    )
 
 
 async def _location(

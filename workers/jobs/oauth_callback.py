@@ -1,4 +1,4 @@
-"""A provider sends a browser back: check the flow, exchange once, activate. Every browser ends on the flow's own page."""
+"""A provider sends a browser back: check the flow, exchange once, activate. It ends on the flow's own page."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> boo
     if provider is None and not is_python(owner, tools):
         raise FlowRefused("misconfigured", f"{owner.definition.name} has no OAuth section")
     if provider is None:
-        await python_callback.connect(Callback(record=record, flow=flow, owner=owner), query, tools)
+        await python_callback.connect(
+            Callback(record=record, flow=flow, owner=owner), query, tools
+        )
         return False
     order = await _order(provider, flow, owner, query, tools)
     await _begin(flow, tools)
@@ -147,5 +149,3 @@ async def _fail(flow: Flow, refused: FlowRefused, tools: Tools) -> None:
         )
     except (Conflict, NotFound):
         return
-
-

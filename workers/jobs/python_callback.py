@@ -44,7 +44,9 @@ async def _once(callback: Callback, tools: Tools) -> None:
     if status != "begun":
         raise FlowRefused("exchange_unknown")
     if callback.flow.status == "authorizing":
-        await tools.flows.update_flow(callback.flow.id, expect={"authorizing"}, status="exchanging")
+        await tools.flows.update_flow(
+            callback.flow.id, expect={"authorizing"}, status="exchanging"
+        )
 
 
 async def _connected(flow: Flow, tools: Tools) -> None:
@@ -55,5 +57,3 @@ async def _connected(flow: Flow, tools: Tools) -> None:
     link = await tools.flows.link(flow.link)
     if link:
         await tools.flows.put_link(flow.link, msgspec.structs.replace(link, used=True))
-
-

@@ -14,7 +14,14 @@ from shared.integrations.records import Definition
 from shared.model.jobs import Record
 from shared.model.outcomes import Done, Ignored, Outcome, Settled
 from shared.model.requests import RawRequest, Reply
-from shared.routing import LARGEST_SCRIPT_BODY, Slice, by_pointer, fallback_reply, script_event, slices
+from shared.routing import (
+    LARGEST_SCRIPT_BODY,
+    Slice,
+    by_pointer,
+    fallback_reply,
+    script_event,
+    slices,
+)
 from shared.secret import Secret
 from shared.signatures import Verify, verify
 from workers.installed import Installed, installed, secret_at
@@ -84,7 +91,9 @@ async def _visit(claim: Claim, tools: Tools) -> Visit:
 
 async def _secrets(visit: Visit, tools: Tools) -> list[Secret]:
     places = visit.rule.places
-    found = [await secret_at(tools, one, visit.definition, visit.configuration) for one in places]
+    found = [
+        await secret_at(tools, one, visit.definition, visit.configuration) for one in places
+    ]
     return [one for one in found if one is not None]
 
 
@@ -95,13 +104,15 @@ async def _handshake(visit: Visit, tools: Tools, *, verified: bool = False) -> D
     if found is None:
         return None
     places = (found.secret,) if found.secret else visit.rule.places[:1]
-    held = [await secret_at(tools, one, visit.definition, visit.configuration) for one in places]
+    held = [
+        await secret_at(tools, one, visit.definition, visit.configuration) for one in places
+    ]
     reply = reply_to(found, visit.raw, held[0] if held else None)
     return Done(reason=found.note or "answered a handshake", reply=reply) if reply else None
 
 
 async def _verify(visit: Visit, tools: Tools) -> None:
-    """The request must be signed; its own time counts, so that what waited in the queue, or is replayed, still passes."""
+    """It must be signed. Its own time counts, so that what waited in the queue, or is replayed, still passes."""
     if visit.rule.scheme in {"none", "handler"}:
         return
     held = await _secrets(visit, tools)
@@ -111,7 +122,11 @@ async def _verify(visit: Visit, tools: Tools) -> None:
             f"nothing can be verified: the secret is not set ({wanted}); set it and replay this request"
         )
     verify(
-        visit.rule, held, visit.raw, now=visit.raw.received_at, public_url=_public_url(visit, tools)
+        visit.rule,
+        held,
+        visit.raw,
+        now=visit.raw.received_at,
+        public_url=_public_url(visit, tools),
     )
 
 
@@ -131,7 +146,9 @@ async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
     if len(visit.raw.body) > LARGEST_SCRIPT_BODY:
         if not scripts.extract_pointer:
             raise Permanent("too large to route")
-        return by_pointer(scripts.extract_pointer, visit.raw) or "the pointer found no identifier"
+        return (
+            by_pointer(scripts.extract_pointer, visit.raw) or "the pointer found no identifier"
+        )
     try:
         value = await tools.scripts.run(
             f"{visit.definition.name} identifier.extractScript",
@@ -193,5 +210,3 @@ def _body(raw: RawRequest, one: Slice) -> bytes:
     if one.body is None:
         return b""
     return msgspec.msgpack.encode(msgspec.structs.replace(raw, body=one.body, reply_to=None))
-
-

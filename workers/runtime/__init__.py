@@ -36,4 +36,6 @@ def is_python(owner: Installed, tools: Tools) -> bool:
     """True where the integration brings its own code."""
     folder = tools.folders.get(owner.definition.name)
     wanted = owner.definition.runtime
-    return folder is not None and wanted in {None, "python"} and (folder / "handlers.py").is_file()
+    return (
+        folder is not None and wanted in {None, "python"} and (folder / "handlers.py").is_file()
+    )

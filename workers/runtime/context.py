@@ -38,7 +38,9 @@ class SecretValues:
         try:
             return self._values[name]
         except KeyError:
-            raise Permanent(f"the secret {name} is not set; set it with: waypost secrets set") from None
+            raise Permanent(
+                f"the secret {name} is not set; set it with: waypost secrets set"
+            ) from None
 
     def __repr__(self) -> str:
         """Names only."""
@@ -84,14 +86,18 @@ class Http:
 class Client:
     """What an integration says to the platform; the names are those of Botpress's client."""
 
-    def __init__(self, tools: Tools, record: Record, owner: Installed, *, in_flow: bool) -> None:
+    def __init__(
+        self, tools: Tools, record: Record, owner: Installed, *, in_flow: bool
+    ) -> None:
         """Act for one installation."""
         self._tools, self._record, self._owner, self._in_flow = tools, record, owner, in_flow
         self._events = 0
 
     async def get_state(self, name: str) -> dict[str, Any]:
         """The payload of a state; `NotFound` when it was never set."""
-        found = await self._tools.states.get(self._owner.installation, "integration", self._id, name)
+        found = await self._tools.states.get(
+            self._owner.installation, "integration", self._id, name
+        )
         if found is None:
             raise NotFound(f"No State found: {name}")
         return found.payload
@@ -117,7 +123,7 @@ class Client:
         """Send an event to the bot; returns its id. The n-th event of a request keeps its id on every attempt."""
         event = event_of(self._record, self._owner, type, payload, self._events)
         self._events += 1
-        await emit(self._record, event, self._tools)
+        await emit(event, self._tools)
         return event.id
 
     @property
@@ -129,13 +135,22 @@ class Context:
     """One call of one handler."""
 
     def __init__(
-        self, tools: Tools, record: Record, owner: Installed, secrets: SecretValues, *, in_flow: bool
+        self,
+        tools: Tools,
+        record: Record,
+        owner: Installed,
+        secrets: SecretValues,
+        *,
+        in_flow: bool,
     ) -> None:
         """Act for *owner*, under the lease of *record*."""
         home = owner.installation
         self.bot_id, self.alias, self.webhook_id = home.bot_id, home.alias, home.webhook_id
         self.integration_id, self.integration = home.integration_id, home.integration
-        self.configuration_type, self.configuration = home.configuration_type, owner.configuration
+        self.configuration_type, self.configuration = (
+            home.configuration_type,
+            owner.configuration,
+        )
         self.webhook_origin = tools.origin
         self.webhook_url = f"{tools.origin}/{home.webhook_id}"
         self.secrets = secrets
@@ -148,7 +163,9 @@ class Context:
         """A valid access token: what a person typed in, or what connecting brought."""
         place = token_place_of(self._owner.definition, self.configuration_type)
         if place is not None:
-            typed = await secret_at(self._tools, place, self._owner.definition, self.configuration)
+            typed = await secret_at(
+                self._tools, place, self._owner.definition, self.configuration
+            )
             if typed is not None:
                 return typed.reveal().decode()
         state = await self.client.get_state(STATE)
@@ -167,7 +184,9 @@ class Context:
             opened = await self._tools.vault.open(self._owner.scope, self._place(name), stored)
             return msgspec.json.decode(opened.reveal())
         if said == "intent" and kind == "once":
-            raise UnknownOutcome(f"the step {name} was begun before and its result is not known")
+            raise UnknownOutcome(
+                f"the step {name} was begun before and its result is not known"
+            )
         value = await asyncio.shield(_awaited(do()))
         plain = msgspec.json.encode(value)
         sealed = await self._tools.vault.seal(self._owner.scope, self._place(name), plain)

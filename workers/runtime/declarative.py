@@ -28,7 +28,9 @@ class Declarative:
         """Make an event of *raw* and hand it to the bot."""
         seen = script_event(raw, {})
         kind = await self._type(owner, seen)
-        payload = {name: seen.get(name) for name in ("method", "path", "query", "headers", "body")}
+        payload = {
+            name: seen.get(name) for name in ("method", "path", "query", "headers", "body")
+        }
         return await hand_over(record, event_of(record, owner, kind, payload), self._tools)
 
     async def _type(self, owner: Installed, seen: dict[str, Any]) -> str:

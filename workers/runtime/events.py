@@ -12,6 +12,7 @@ from shared.model.events import Event
 from shared.model.jobs import Accept
 from shared.model.outcomes import Done, Outcome, StreamedEvent
 from shared.model.requests import Reply
+from workers.runtime.posting import post
 
 if TYPE_CHECKING:
     from shared.model.jobs import Record
@@ -25,7 +26,9 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     event: Event
 
 
-def event_of(record: Record, owner: Installed, type: str, payload: dict[str, Any], n: int = 0) -> Event:
+def event_of(
+    record: Record, owner: Installed, type: str, payload: dict[str, Any], n: int = 0
+) -> Event:
     """The *n*-th event of a delivery; its id is the same on every attempt."""
     home = owner.installation
     suffix = f"_e{n}" if n else ""
@@ -49,13 +52,13 @@ async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:
     if bot is None or not bot.url:
         key = f"{event.id}:{record.replays}"
         streamed = StreamedEvent(bot=event.bot_id, key=key, body=msgspec.json.encode(event))
-        return Done(reason=f"in the stream of bot {event.bot_id}", event=streamed, reply=Reply())
-    from workers.jobs.event import post  # noqa: PLC0415 - jobs know runtimes
-
+        return Done(
+            reason=f"in the stream of bot {event.bot_id}", event=streamed, reply=Reply()
+        )
     return await post(record, event, bot, tools)
 
 
-async def emit(record: Record, event: Event, tools: Tools) -> None:
+async def emit(event: Event, tools: Tools) -> None:
     """An event that a handler made beside others: durable when this returns, delivered on its own."""
     bot = await tools.bots.get(event.bot_id)
     if bot is None or not bot.url:

@@ -1,9 +1,9 @@
 """
 Integrations written in Python: `handlers.py` beside the definition.
 
-`async def webhook(ctx, request)` gets every request of an installation, `/oauth` included, and may return a dictionary
-``{status, headers, body}`` for the caller. `register(ctx, webhook_url)` and `unregister(ctx, webhook_url)` are optional.
-Handlers run in the worker's process: they are trusted code.
+`async def webhook(ctx, request)` gets every request of an installation, `/oauth` included, and may return a
+dictionary ``{status, headers, body}`` for the caller. `register(ctx, webhook_url)` and
+`unregister(ctx, webhook_url)` are optional. Handlers run in the worker's process: they are trusted code.
 """
 
 from __future__ import annotations
@@ -55,7 +55,12 @@ class PythonRuntime:
         return Done(reason="handled", reply=reply_of(value))
 
     async def handle(
-        self, record: Record, request: HandlerRequest, owner: Installed, *, in_flow: bool = False
+        self,
+        record: Record,
+        request: HandlerRequest,
+        owner: Installed,
+        *,
+        in_flow: bool = False,
     ) -> Any:
         """Call `webhook`; what it raises is our error, or a reason to try again later."""
         ctx = await self._context(record, owner, in_flow=in_flow)
@@ -76,11 +81,16 @@ class PythonRuntime:
             raise
         except Exception as error:
             log.exception("handler.failed", integration=owner.definition.name, handler=what)
-            raise HandlerUnavailable(f"{what} of {owner.definition.name} failed: {error}") from error
+            raise HandlerUnavailable(
+                f"{what} of {owner.definition.name} failed: {error}"
+            ) from error
 
     async def _context(self, record: Record, owner: Installed, *, in_flow: bool) -> Context:
         names = await self._tools.secrets.names(owner.definition.name)
-        values = {name: await self._tools.secrets.reveal(owner.definition.name, name) for name in names}
+        values = {
+            name: await self._tools.secrets.reveal(owner.definition.name, name)
+            for name in names
+        }
         secrets = SecretValues({n: s.reveal().decode() for n, s in values.items() if s})
         return Context(self._tools, record, owner, secrets, in_flow=in_flow)
 

@@ -23,13 +23,14 @@ from services.api.answers import (
 from services.api.wire import Call, matching
 from shared.botpress import Refusal, invalid, unavailable
 from shared.clock import new_id
-from shared.errors import DefinitionInvalid, NotFound, WaypostError
+from shared.errors import DefinitionInvalid, NotFound
 from shared.explain import rfc3339
 from shared.integrations.configurations import can_connect, filled, type_of
 from shared.integrations.definition import from_stored
 from shared.integrations.spelling import Misspelt
 from shared.model.installations import Installation
 from shared.model.jobs import Accept
+from shared.storage.ledger import AlreadyBound
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
@@ -117,9 +118,12 @@ async def _bind(
     where = (definition.name, identifier, installation.webhook_id)
     try:
         await ports.ledger.bind(*where, definition.ownership, in_flow=False)
-    except WaypostError:
+    except AlreadyBound as error:
         await ports.installations.delete(installation.webhook_id)
-        raise
+        problem = f"identifier: installation {error.owner} has {identifier} already"
+        raise Refusal(
+            "AlreadyExists", f"{problem} (uninstall that one, or leave identifier out)"
+        ) from None
     await ports.audit.entry(
         "admin", "installation.bound", installation.webhook_id, {"identifier": identifier}
     )

@@ -49,7 +49,11 @@ async def demo(*, once: bool) -> int:
         async with Simulator() as simulator:
             settings = _settings(Path(folder))
             configure(settings.log)
-            environ = {**os.environ, "WAYPOST_SIMULATOR_URL": simulator.url, "WAYPOST_LOG": _log()}
+            environ = {
+                **os.environ,
+                "WAYPOST_SIMULATOR_URL": simulator.url,
+                "WAYPOST_LOG": _log(),
+            }
             out.print("starting store, ingress, api and workers …")
             async with running(settings, environ) as system:
                 return await _play(system, simulator, once=once)
@@ -118,7 +122,9 @@ async def _connect_all(api: Api) -> None:
         path = ("bots", wish.bot, "integrations", wish.integration)
         made = await asyncio.to_thread(api.post, *path, body=body)
         webhook_id = made["installation"]["webhookId"]
-        link = await asyncio.to_thread(api.post, "installations", webhook_id, "connect", body={})
+        link = await asyncio.to_thread(
+            api.post, "installations", webhook_id, "connect", body={}
+        )
         async with Person() as person:
             page = await person.connect(link["url"], wish.account)
         state = await asyncio.to_thread(api.get, "installations", webhook_id)
@@ -156,7 +162,9 @@ async def _show(api: Api, simulator: Simulator, sent: list[Sent]) -> bool:
     expected = Counter((one.wish.bot, one.body) for one in sent)
     loop = asyncio.get_running_loop()
     until = loop.time() + ARRIVAL
-    while (found := await _arrived(api, simulator)) != expected and loop.time() < until:
+    while (  # noqa: ASYNC110 - there is nothing to wait on but the clock
+        found := await _arrived(api, simulator)
+    ) != expected and loop.time() < until:
         await asyncio.sleep(0.1)
     _table(sent, found)
     right = found == expected and all(one.status == 200 for one in sent)
@@ -169,7 +177,9 @@ async def _show(api: Api, simulator: Simulator, sent: list[Sent]) -> bool:
 
 
 def _table(sent: list[Sent], found: Counter[tuple[str, str]]) -> None:
-    table = Table("integration", "account", "bot", "sent", "arrived", "at the other bot", box=None)
+    table = Table(
+        "integration", "account", "bot", "sent", "arrived", "at the other bot", box=None
+    )
     for wish in wishes():
         bodies = [one.body for one in sent if one.wish == wish]
         other = BOTS[1 - BOTS.index(wish.bot)]

@@ -77,7 +77,7 @@ class TestAnEvent:
 
         assert 7 == await pool.run("id.vrl", "parse_json!(.body).id", event)
 
-    @pytest.mark.parametrize("body", ["[" * 1_000_000, "\0", "\ufeff{}", '{"a":1e400}', '"\\ud800"'])
+    @pytest.mark.parametrize("body", ["[" * 1_000_000, "\0", '{"a":1e400}', '"\\ud800"'])
     async def test_with_a_hostile_body_is_an_ordinary_failure(self, pool, body):
         with pytest.raises(ScriptFailed) as failed:
             await pool.run("extract.vrl", "parse_json!(.body).id", a_request(body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from urllib.parse import urlencode
 
 import orjson
@@ -84,11 +85,13 @@ class TestExtract:
         expected = "sha256=" + encode_base16(hmac(to_string!(.body), to_string!(.secrets.APP_SECRET)))
         if .headers."x-hub-signature-256" != expected { null } else { parse_json!(.body).entry[0].id }
         """
-        signed = {"x-hub-signature-256": "sha256=d65a3472b44ccdfc5bb1aa11b8ad1d56f2e3e0afdc1fffb2d3ae6f3a2a3ac0ac"}
         body = '{"entry":[{"id":"p1"}]}'
-        event = a_request(body, headers=signed, secrets={"APP_SECRET": "s"})
+        signature = "sha256=" + hmac.new(b"s", body.encode(), "sha256").hexdigest()
+        right = a_request(body, headers={"x-hub-signature-256": signature}, secrets={"APP_SECRET": "s"})
+        wrong = right | {"secrets": {"APP_SECRET": "another"}}
 
-        assert None is await pool.run("extract.vrl", source, event)
+        assert "p1" == await pool.run("extract.vrl", source, right)
+        assert None is await pool.run("extract.vrl", source, wrong)
 
 
 class TestFallback:

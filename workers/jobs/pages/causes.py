@@ -18,7 +18,7 @@ CAUSES: dict[str, Cause] = {
     "cancelled": Cause("You cancelled", "Nothing was connected and nothing was changed."),
     "admin_approval": Cause(
         "An administrator must approve this",
-        "The provider asks for the approval of an administrator of your workspace. Once it is given, start again.",
+        "The provider asks for the approval of an administrator of your workspace. Once given, start again.",
     ),
     "link_expired": Cause(
         "This link has expired", "Ask whoever sent it for a new one.", "link", 410
@@ -36,7 +36,8 @@ CAUSES: dict[str, Cause] = {
         409,
     ),
     "flow_expired": Cause(
-        "This took too long", "For your safety an attempt to connect ends after a while. Start again."
+        "This took too long",
+        "For your safety an attempt to connect ends after a while. Start again.",
     ),
     "other_browser": Cause(
         "This was begun in another browser",
@@ -57,26 +58,30 @@ CAUSES: dict[str, Cause] = {
         400,
     ),
     "provider_error": Cause(
-        "The provider refused", "It gave the reason below. Often, trying again a little later helps."
+        "The provider refused",
+        "It gave the reason below. Often, trying again a little later helps.",
     ),
     "provider_busy": Cause(
-        "The provider is busy", "It asked us to wait. Nothing was connected. Try again in a few minutes."
+        "The provider is busy",
+        "It asked us to wait. Nothing was connected. Try again in a few minutes.",
     ),
     "exchange_unknown": Cause(
         "We lost the provider's answer",
         "We do not know whether it reached us, and asking twice could break the connection. Please connect again.",
     ),
     "scopes_missing": Cause(
-        "Some permissions are missing", "The connection needs all permissions it asks for. Start again and allow them."
+        "Some permissions are missing",
+        "The connection needs all permissions it asks for. Start again and allow them.",
     ),
     "already_bound": Cause(
         "This account is connected already",
-        "It belongs to another bot, and this integration lets one account serve one bot only. Disconnect it there first.",
+        "It belongs to another bot, and here one account serves one bot only. Disconnect it there first.",
         "none",
         409,
     ),
     "wrong_account": Cause(
-        "This is another account", "You signed in with an account that this connection was not made for."
+        "This is another account",
+        "You signed in with an account that this connection was not made for.",
     ),
     "redirect_mismatch": Cause(
         "The redirect address does not match",
@@ -95,7 +100,9 @@ CAUSES: dict[str, Cause] = {
         "Whoever runs this service must finish its set-up. The note below says what is missing.",
         "none",
     ),
-    "internal": Cause("Something went wrong on our side", "Nothing was connected. Please start again."),
+    "internal": Cause(
+        "Something went wrong on our side", "Nothing was connected. Please start again."
+    ),
 }
 
 

@@ -28,8 +28,10 @@ HEADERS = (
     ("x-frame-options", "DENY"),
     (
         "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https: http:; "
-        "frame-ancestors 'none'; base-uri 'none'",
+        (
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https: http:; "
+            "frame-ancestors 'none'; base-uri 'none'"
+        ),
     ),
 )
 
@@ -55,7 +57,11 @@ def failure(cause: str, detail: str = "", *, again: str = "", reference: str = "
 
 def see_other(location: str) -> Reply:
     """Go there with a GET, and leave no address with a code in the history (RFC 9110 §15.4.4)."""
-    headers = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+    headers = (
+        ("location", location),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+    )
     return Reply(status=303, headers=headers)
 
 
