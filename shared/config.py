@@ -60,6 +60,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
+    Variable("simulator_url", read.origin, "", "for demo and tests: the one private origin that calls to providers may reach"),
     Variable("failpoint", str, "", "for tests: kill the process at a named place"),
 )  # fmt: skip
 
@@ -84,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_bind: Bind
     workers: int
     log: LogSettings
+    simulator_url: str
     failpoint: str
 
     @classmethod

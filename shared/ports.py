@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from shared.model.events import Event
     from shared.model.flows import ConnectLink, Flow
     from shared.model.installations import Bot, Installation
-    from shared.model.jobs import Accept, Accepted, Record
+    from shared.model.jobs import Accept, Accepted, Record, Routed
     from shared.model.states import StateType, StoredState
     from shared.secret import Secret
-    from shared.storage.ledger import Routed
 
 
 class Publishes(Protocol):

@@ -23,6 +23,8 @@ EVENTS: Final[dict[str, str]] = {
     "process.started": "a program is ready: name, version, addresses",
     "process.stopped": "a program has ended cleanly",
     "process.exited": "a child of `up` ended: name, exit code",
+    "vrl.worker_lost": "a VRL worker hung, died or was given up and is replaced: pid, kind",
+    "vrl.worker_not_started": "a VRL worker could not be started and is tried again: reason",
     "store.started": "the embedded Valkey answers: pid, place",
     "store.exited": "the embedded Valkey ended by itself and is started again: exit code",
     "store.stopped": "the embedded Valkey has been stopped",

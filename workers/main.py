@@ -107,7 +107,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
     clock, chance = SystemClock(), SystemChance()
     vault = Vault(store, KeyRing.from_file(settings.key_ring_file))
     scripts = await stack.enter_async_context(VrlPool())
-    provider = Outbound(Policy(origins=_simulator(os.environ)))
+    provider = Outbound(Policy(origins=tuple(filter(None, [settings.simulator_url]))))
     admin = Outbound(Policy(allowed=settings.egress_allow, https_only=False))
     stack.push_async_callback(provider.close)
     stack.push_async_callback(admin.close)
@@ -142,15 +142,9 @@ def _url(settings: Settings) -> str:
     return settings.redis_url
 
 
-def _simulator(environ: os._Environ[str]) -> tuple[str, ...]:
-    """The one private origin that provider calls may reach, where the operator declared a simulator."""
-    declared = environ.get("WAYPOST_SIMULATOR_URL", "")
-    return (declared,) if declared else ()
-
-
 def address_of(claim: Claim) -> ReplyAddress | None:
     """Where the reply of a record goes, when an ingress waits for one."""
-    if claim.record.job in {"event", "registration", "refresh"}:
+    if claim.record.job in {"event", "registration"}:
         return None
     return msgspec.msgpack.decode(claim.body, type=RawRequest).reply_to
 

@@ -15,7 +15,7 @@ from services.ingress.app import ingress_app
 from services.ingress.doors import Doors
 from services.ingress.inbox import Inbox
 from services.ingress.ports import IngressPorts
-from services.listener import serve
+from services.listener import Limits, serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.config import Settings
@@ -40,11 +40,19 @@ async def run(settings: Settings) -> None:
         edge = Edge(name="ingress", clock=SystemClock(), chance=SystemChance(), log=log)
         ports = await _ports(settings, store, stack)
         app = ingress_app(edge, ports, _is_ready(store))
-        runner = await serve(app, edge, settings.ingress_bind.host, settings.ingress_bind.port)
+        runner = await serve(
+            app, edge, settings.ingress_bind.host, settings.ingress_bind.port, _limits(settings)
+        )
         stack.push_async_callback(runner.cleanup)
         log.info("ingress.started", port=runner.port, public_url=settings.public_url)
         await _told_to_stop()
         log.info("ingress.stopping")
+
+
+def _limits(settings: Settings) -> Limits:
+    """Callers behind a proxy that we trust share its address, so they are not counted by it."""
+    usual = Limits()
+    return Limits(uncounted=(*usual.uncounted, *settings.trusted_proxies))
 
 
 async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> IngressPorts:

@@ -33,15 +33,11 @@ class Handshake(
     method: str | None = None
     query: str | None = None  # parameter that must be present; the challenge of a query form
     header: str | None = None  # lower case, must be present; what a header echo returns
-    json: str | None = (
-        None  # path that must hold text in a JSON body; the challenge of a JSON form
-    )
+    json: str | None = None  # path that must hold text; the challenge of a JSON form
     when_query: dict[str, str] = {}  # parameters and their exact values
     when_header: dict[str, str] = {}
     when_json: dict[str, Scalar] = {}  # paths and their exact values
-    token: str | None = (
-        None  # query parameter that must equal the secret (Meta's hub.verify_token)
-    )
+    token: str | None = None  # parameter that must equal the secret: Meta's hub.verify_token
 
     secret: SecretPlace | None = None  # default: the first place of `verify`
     reply: Literal["text", "json"] = "text"  # of an echo

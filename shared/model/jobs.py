@@ -13,10 +13,10 @@ STATES: tuple[State, ...] = (
 OPEN: frozenset[State] = frozenset({"ready", "leased", "retrying", "waiting", "parked"})
 
 JobKind = Literal[
-    "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "refresh",
+    "webhook", "delivery", "event", "connect", "oauth_callback", "registration",
 ]  # fmt: skip
 JOB_KINDS: tuple[JobKind, ...] = (
-    "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "refresh",
+    "webhook", "delivery", "event", "connect", "oauth_callback", "registration",
 )  # fmt: skip
 
 StepKind = Literal["pure", "idempotent", "once", "transactional"]
@@ -99,3 +99,11 @@ class QueueStats(Struct, frozen=True, kw_only=True, rename="camel"):
     totals: dict[str, int]
     last_minute: dict[str, int]
     workers: tuple[dict[str, str], ...]
+
+
+class Routed(Struct, frozen=True, kw_only=True):
+    """Where the slices of a request went."""
+
+    where: str  # self | nobody | parked | split
+    installation: str = ""
+    deliveries: int = 0

@@ -37,7 +37,7 @@ class _Asked(NamedTuple):
 
     @property
     def url(self) -> str:
-        return url_of(self.raw, self.public_url)
+        return known_url(self.public_url)
 
 
 def content_of(grammar: Grammar, raw: RawRequest, public_url: str, secret: bytes) -> bytes:
@@ -74,20 +74,11 @@ def label_value(grammar: Grammar, raw: RawRequest, label: str) -> str:
     return values[0]
 
 
-def url_of(raw: RawRequest, public_url: str) -> str:
-    """
-    The URL as the provider knows it, under our public origin; the Host header is never believed.
-
-    >>> from shared.model.requests import RawRequest
-    >>> url_of(RawRequest(id="r", door="global", name="trello", method="POST", path="/", query="a=1", received_at=0),
-    ...        "https://hooks.example")
-    'https://hooks.example/integration/global/trello?a=1'
-    """
+def known_url(public_url: str) -> str:
+    """*public_url*, refused when the caller does not know it: the Host header is never believed instead."""
     if not public_url:
         raise SignatureMismatch("the public URL, which this scheme signs, is not set")
-    door = {"global": f"/integration/global/{raw.name}", "installation": f"/{raw.name}"}
-    path = door.get(raw.door, "") + ("" if raw.path == "/" and raw.door in door else raw.path)
-    return public_url.rstrip("/") + path + (f"?{raw.query}" if raw.query else "")
+    return public_url
 
 
 def _without_escapes(url: str) -> str:

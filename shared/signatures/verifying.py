@@ -8,7 +8,7 @@ import msgspec
 
 from shared.errors import SignatureMismatch
 from shared.signatures.algorithms import MATCHES, jwt_holds, key_of
-from shared.signatures.content import check_body_hash, content_of, url_of
+from shared.signatures.content import check_body_hash, content_of, known_url
 from shared.signatures.presets import JWKS_SCHEMES, SCHEMES, UNCHECKED
 from shared.signatures.reading import place_of, signatures_in
 from shared.signatures.records import Grammar, Verify
@@ -34,8 +34,8 @@ def verify(
     """
     Raise `SignatureMismatch`, and nothing else, unless *raw* was signed with one of *secrets*.
 
-    *public_url* is our public origin, for the schemes that sign the URL. With the schemes `none` and `handler`
-    there is nothing to check here.
+    *public_url* is the request's whole URL as the provider knows it, query included, for the schemes that sign
+    it. With the schemes `none` and `handler` there is nothing to check here.
     """
     if rule.scheme in UNCHECKED:
         return
@@ -81,7 +81,7 @@ def _is_signed(
 ) -> bool:
     given = signatures_in(grammar, raw)
     if grammar.algorithm == "jwt-hs256":
-        whole = url_of(raw, public_url)
+        whole = known_url(public_url)
         audiences = (whole, whole.partition("?")[0])
         return any(jwt_holds(key, token, audiences, now) for key in keys for token in given)
     contents = [(key, content_of(grammar, raw, public_url, key)) for key in keys]

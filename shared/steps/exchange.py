@@ -22,6 +22,7 @@ from shared.errors import (
     LeaseLost,
     ProviderBusy,
     ProviderRefused,
+    StoreUnavailable,
     Transient,
     UnknownOutcome,
 )
@@ -48,6 +49,7 @@ from shared.steps.revoke import revoked
 
 EXCHANGE = "exchange"
 VERDICT = "verdict"
+COMMITS = 3  # tries to store the answer
 _USUAL_WAIT = timedelta(seconds=2)
 
 
@@ -107,11 +109,18 @@ def _exchanged_once(order: ExchangeOrder) -> Generator[Effect, Any, _Exchanged]:
 
     exchanged = yield from _sent(order)
     yield Reach("exchange.sent")
-    kept = yield CommitStep(EXCHANGE, Secret(msgspec.msgpack.encode(exchanged)))
-    if not kept:
+    if not (yield from _kept(Secret(msgspec.msgpack.encode(exchanged)))):
         yield from _orphaned(order, exchanged)
     yield Reach("exchange.result")
     return exchanged
+
+
+def _kept(result: Secret) -> Generator[Effect, Any, bool]:
+    """Store the answer; worth more than one try, since nothing can bring it again."""
+    for _ in range(COMMITS - 1):
+        with suppress(StoreUnavailable):
+            return bool((yield CommitStep(EXCHANGE, result)))
+    return bool((yield CommitStep(EXCHANGE, result)))
 
 
 def _sent(order: ExchangeOrder) -> Generator[Effect, Any, _Exchanged]:

@@ -22,7 +22,7 @@ throughput:MINUTE                  hash    the same counters for one minute; exp
 dedupe:KEY                         string  id of the first copy of a delivery; expires
 children:ID                        zset    deliveries that a request was split into
 order:WEBHOOKID                    zset    released records that go one after the other
-unbound:INTEGRATION:IDENTIFIER     hash    `seq`, `bot`: what came before is nobody else's
+unbound:INTEGRATION:IDENTIFIER     hash    `seq`, `bot`: what came up to then is nobody else's; `before`
 parked:INTEGRATION:IDENTIFIER      zset    ids waiting for that identifier, by acceptance
 identifier:INTEGRATION:IDENTIFIER  set     webhookIds bound to it
 wake                               channel a ticket became ready

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.errors import Conflict, LeaseLost, NotFound
-from shared.model.jobs import Accept, Accepted, Claim, Record
+from shared.model.jobs import Accept, Accepted, Claim, Record, Routed
 from shared.model.requests import RawRequest
 from shared.storage import keys
 from shared.storage.client import told_apart
@@ -49,14 +49,6 @@ class Ending(Struct, frozen=True, kw_only=True):
     bot: str = ""
     event_key: str = ""
     event: bytes = b""
-
-
-class Routed(Struct, frozen=True, kw_only=True):
-    """Where the slices of a request went."""
-
-    where: str  # self | nobody | parked | split
-    installation: str = ""
-    deliveries: int = 0
 
 
 class Ledger:
@@ -139,7 +131,7 @@ class Ledger:
     async def step(
         self, what: str, record: Record, name: str, result: bytes = b""
     ) -> tuple[str, bytes]:
-        """`begin`, `commit` or `forget` the step *name*; returns begun, intent, result or ok, and the value."""
+        """`begin`, `commit` or `forget` the step *name*; returns begun, intent, result, ok or ended, and the value."""
         args: list[Part] = [what, record.id, record.epoch, name, result]
         said, value = await self._store.scripts.run("step", args)
         if said == b"lost":

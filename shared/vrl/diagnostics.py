@@ -22,6 +22,7 @@ LONGEST_MESSAGE: Final = 1000  # characters; a script can put a whole body into 
 _HEAD = re.compile(
     r"error\[(?P<code>E\d+)\]: (?P<text>.*?)\n *┌─ [^\n]*?:(?P<line>\d+):\d+\n", re.DOTALL
 )
+_HEAD_ALONE = re.compile(r"error\[E\d+\]: (?P<text>.*?)\n *= see language", re.DOTALL)
 _LABEL = re.compile(r"^ *│[ │^╭╰─-]*(?P<text>[^\n]*)$", re.MULTILINE)
 _ABORTED = re.compile(r"^ *│[^\n]*\^ aborted$", re.MULTILINE)
 
@@ -50,7 +51,10 @@ def run_problem(diagnostic: str) -> Problem:
     """What VRL said when a script failed or aborted, in its own words."""
     head = _HEAD.search(diagnostic)
     if head is None:
-        return problem("runtime", diagnostic.strip())
+        alone = _HEAD_ALONE.search(
+            diagnostic
+        )  # an operator's failure has no place in the source
+        return problem("runtime", alone["text"] if alone else diagnostic.strip())
     text, line = head["text"], int(head["line"])
     called = text.startswith("function call error")
     aborted = not called and _ABORTED.search(diagnostic, head.end())

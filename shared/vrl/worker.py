@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from shared.errors import SetupFailed
 from shared.vrl import frames
@@ -99,15 +99,16 @@ class Worker(asyncio.Protocol):
         self._killed = True
         self._process.kill()
         if not self._reply.done():
-            self._reply.set_exception(WorkerLost("crashed", "its worker was stopped", blameless=True))
+            self._reply.set_exception(
+                WorkerLost("crashed", "its worker was stopped", blameless=True)
+            )
         if self._transport:
             self._transport.abort()
         await asyncio.to_thread(self._process.wait)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is ours to write to."""
-        assert isinstance(transport, asyncio.Transport)  # what create_unix_connection promises
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
 
     def data_received(self, data: bytes) -> None:
         """Collect a reply; it is whole when its length is there."""

@@ -43,8 +43,10 @@ class Played:
             self._play(steps)
         except StopIteration as end:
             self.value = end.value
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  what the steps raised is what is looked at
             self.error = error
+        finally:
+            steps.close()
         assert not self._left, f"never asked for: {self._left}"
 
     def _play(self, steps: Generator[Effect, Any, Any]) -> None:
@@ -57,9 +59,14 @@ class Played:
             self.effects.append(effect)
             assert self._left, f"nobody foresaw {effect}"
             answer = self._left.pop(0)
-            effect = steps.throw(answer) if isinstance(answer, Exception) else steps.send(answer)
+            effect = (
+                steps.throw(answer) if isinstance(answer, Exception) else steps.send(answer)
+            )
 
     @property
     def asked(self) -> list[str]:
         """The effects by name, calls by the name of the call."""
-        return [getattr(getattr(one, "call", None), "name", type(one).__name__) for one in self.effects]
+        return [
+            getattr(getattr(one, "call", None), "name", type(one).__name__)
+            for one in self.effects
+        ]

@@ -1,7 +1,7 @@
 """
 A small world for `exchange`: a provider with one-time codes, a ledger with leases, and workers that fail at any effect.
 
-A run of `world(seed)` is one schedule, decided by the seed alone. At each effect a worker may crash, freeze while its lease runs
+A `World` is one schedule, decided by its seed alone. At each effect a worker may crash, freeze while its lease runs
 out, lose the request, lose the answer; the store may fail before or after it wrote.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,11 +19,14 @@ from shared.errors import (
     FlowRefused,
     LeaseLost,
     ProviderBusy,
+    ProviderRefused,
     StoreUnavailable,
     Transient,
     UnknownOutcome,
+    WaypostError,
 )
 from shared.model.calls import HttpAnswer, HttpCall
+from shared.oauth import token_call, tokens_of
 from shared.steps.effects import (
     Activate,
     BeginStep,
@@ -35,6 +39,7 @@ from shared.steps.effects import (
     StepState,
 )
 from shared.steps.exchange import ExchangeOrder
+from shared.steps.identify import identified
 from tests.unit.oauth_builders import NOON, a_provider, answered
 from tests.unit.steps_builders import an_exchange
 
@@ -63,9 +68,13 @@ class Provider:
             case "token":
                 return self._exchange()
             case "identity":
-                return self._identify(dict(call.headers)["authorization"].removeprefix("Bearer "))
+                return self._identify(
+                    dict(call.headers)["authorization"].removeprefix("Bearer ")
+                )
             case _:
-                self._revoke(dict(p.split(b"=") for p in call.body.split(b"&"))[b"token"].decode())
+                self._revoke(
+                    dict(p.split(b"=") for p in call.body.split(b"&"))[b"token"].decode()
+                )
                 return answered({})
 
     def _exchange(self) -> HttpAnswer:
@@ -140,22 +149,22 @@ class World:
 
     def _step(self, run: Run) -> None:
         if self._happens():
-            self.runs.remove(run)  # a crash
+            run.steps.close()  # a crash
+            self.runs.remove(run)
             return
         if self._happens() and run.epoch == self.epoch:
             self.leased = False  # frozen for longer than the lease; it wakes up later
             return
         try:
             result = self._have(run)
-        except Exception as error:
-            self._resume(run, lambda: run.steps.throw(error))
+        except WaypostError as error:
+            self._resume(run, partial(run.steps.throw, error))
         else:
-            self._resume(run, lambda: run.steps.send(result))
+            self._resume(run, partial(run.steps.send, result))
 
     def _resume(self, run: Run, on: Callable[[], Effect]) -> None:
         try:
             run.effect = on()
-            return
         except StopIteration:
             self._settle(run, ended=True)
         except FlowRefused as refused:
@@ -163,10 +172,10 @@ class World:
         except Transient:
             self._settle(run, ended=False)
         except LeaseLost:
-            pass
-        self.runs.remove(run)
+            self.runs.remove(run)
 
     def _settle(self, run: Run, *, ended: bool, cause: str = "") -> None:
+        self.runs.remove(run)
         if run.epoch != self.epoch or self.ended:
             return
         self.leased = False
@@ -196,7 +205,9 @@ class World:
         if self._happens():
             raise UnknownOutcome("the request was lost")
         if self._happens():
-            return self.chance.choice([answered({}, 429), answered({}, 503, retry_after="1"), answered({}, 502)])
+            return self.chance.choice(
+                [answered({}, 429), answered({}, 503, retry_after="1"), answered({}, 502)]
+            )
         answer = self.provider.answer(call)
         if self._happens():
             raise UnknownOutcome("the answer was lost")
@@ -236,9 +247,6 @@ class World:
 
 def naive(order: ExchangeOrder) -> Generator[Effect, Any, Any]:
     """What a plain queue does: on any trouble the whole job again. The negative control."""
-    from shared.oauth import token_call, tokens_of
-    from shared.steps.identify import identified
-
     call = token_call(
         order.provider, order.client, code="c", redirect_uri=order.redirect_uri, verifier="v"
     )
@@ -248,8 +256,6 @@ def naive(order: ExchangeOrder) -> Generator[Effect, Any, Any]:
         account = yield from identified(order.provider, tokens, {}, {})
     except UnknownOutcome:
         raise ProviderBusy("again") from None
-    except FlowRefused:
-        raise
-    except Exception as error:
-        raise error if isinstance(error, Transient | LeaseLost) else FlowRefused("provider_error") from None
+    except ProviderRefused:
+        raise FlowRefused("provider_error") from None
     yield Activate(tokens=tokens, account=account)

@@ -196,7 +196,9 @@ class TestTheCallback:
         assert words.startswith("no way ")
         assert 300 >= len(words)
 
-    @pytest.mark.parametrize("query", [{}, {"iss": "https://evil.example"}, {"iss": "https://a.example/"}])
+    @pytest.mark.parametrize(
+        "query", [{}, {"iss": "https://evil.example"}, {"iss": "https://a.example/"}]
+    )
     def test_of_another_issuer_is_refused_where_one_is_declared(self, query) -> None:
         provider = a_provider(
             authorize={"url": "https://a.example/x", "issuer": "https://a.example"}

@@ -7,7 +7,15 @@ import pytest
 from shared.errors import FlowRefused, ProviderBusy
 from shared.oauth import Tokens, account_of, identity_call, tokens_of
 from shared.oauth.identity import member_in, missing_scopes, next_page, reading_of
-from tests.unit.oauth_builders import GITHUB_APP, LINEAR, NOON, SLACK, a_provider, answered, granted
+from tests.unit.oauth_builders import (
+    GITHUB_APP,
+    LINEAR,
+    NOON,
+    SLACK,
+    a_provider,
+    answered,
+    granted,
+)
 
 
 def said(**document) -> Tokens:
@@ -119,7 +127,9 @@ class TestFacts:
     PROVIDER = a_provider(
         identity={
             "externalId": {"path": "team.id"},
-            "facts": {"api": {"path": "instance_url", "type": "host", "suffixes": [".force.com"]}},
+            "facts": {
+                "api": {"path": "instance_url", "type": "host", "suffixes": [".force.com"]}
+            },
         }
     )
 

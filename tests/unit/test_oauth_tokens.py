@@ -9,7 +9,13 @@ from urllib.parse import parse_qs
 import orjson
 import pytest
 
-from shared.errors import FlowRefused, ProviderBusy, ProviderRefused, UnknownOutcome, WaypostError
+from shared.errors import (
+    FlowRefused,
+    ProviderBusy,
+    ProviderRefused,
+    UnknownOutcome,
+    WaypostError,
+)
 from shared.model.calls import HttpCall
 from shared.oauth import (
     Client,
@@ -206,12 +212,18 @@ class TestSuccess:
 
     def test_keeps_the_answer_without_its_secrets(self) -> None:
         answer = granted(
-            refresh_token="canary", id_token="canary", authed_user={"access_token": "canary", "id": "U1"}
+            refresh_token="canary",
+            id_token="canary",
+            authed_user={"access_token": "canary", "id": "U1"},
         )
 
         said = tokens_of(a_provider(), answer, now=NOON).said
 
-        assert {"team": {"id": "T1"}, "scope": "read write", "authed_user": {"id": "U1"}} == said
+        assert {
+            "team": {"id": "T1"},
+            "scope": "read write",
+            "authed_user": {"id": "U1"},
+        } == said
 
 
 class TestRefusal:
@@ -262,7 +274,9 @@ class TestRefusal:
         with pytest.raises(ProviderRefused) as refused:
             tokens_of(a_provider(), answer, now=NOON)
 
-        assert "the provider refused: invalid_grant (bad code … sent…later)" == str(refused.value)
+        assert "the provider refused: invalid_grant (bad code … sent…later)" == str(
+            refused.value
+        )
 
 
 class TestRetrying:
@@ -286,8 +300,12 @@ class TestRetrying:
         with pytest.raises(UnknownOutcome):
             tokens_of(a_provider(), answered({"error": "x"}, status), now=NOON)
 
-    @pytest.mark.parametrize("status", [*range(200, 210), 301, 400, 401, 403, 404, 429, 500, 503])
-    @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"null", b"[[[", b'"x"', b"a=b", b"\x00", b'{"error":[1]}'])
+    @pytest.mark.parametrize(
+        "status", [*range(200, 210), 301, 400, 401, 403, 404, 429, 500, 503]
+    )
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b"{}", b"null", b"[[[", b'"x"', b"a=b", b"\x00", b'{"error":[1]}']
+    )
     def test_nothing_else_is_ever_raised(self, status: int, body: bytes) -> None:
         with pytest.raises(WaypostError):
             tokens_of(a_provider(), answered(body, status), now=NOON)

@@ -52,6 +52,10 @@ class TestRetryAfter:
 
         assert expected == seconds({"retry-after": format_datetime(when, usegmt=True)})
 
+    def test_may_be_a_date_of_another_zone(self) -> None:
+        assert 40 == seconds({"retry-after": "Mon, 21 Sep 2026 16:14:00 +0200"})
+        assert 40 == seconds({"retry-after": "Mon, 21 Sep 2026 14:14:00 -0000"})
+
     @pytest.mark.parametrize(
         "value",
         ["", "soon", "-5", "1e9", "+5", "१", "5 seconds", "Wed, 99 Foo 2026 25:61:61 GMT"],

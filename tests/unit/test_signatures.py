@@ -143,8 +143,10 @@ class TestASignature:
         twice = msgspec.structs.replace(raw, headers=(*raw.headers, *raw.headers))
         rule = a_rule(vector["provider"])
 
-        assert is_accepted(rule, raw, vector["secret"])
-        assert not is_accepted(rule, twice, vector["secret"])
+        assert is_accepted(rule, raw, vector["secret"], url=vector["url"], now=vector["now"])
+        assert not is_accepted(
+            rule, twice, vector["secret"], url=vector["url"], now=vector["now"]
+        )
 
     def test_without_its_prefix_is_refused(self) -> None:
         bare, whole = hex_of(BODY), f"sha256={hex_of(BODY)}"

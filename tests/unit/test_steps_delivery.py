@@ -9,7 +9,13 @@ from datetime import timedelta
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from shared.errors import EgressRefused, HandlerUnavailable, Permanent, ProviderBusy, UnknownOutcome
+from shared.errors import (
+    EgressRefused,
+    HandlerUnavailable,
+    Permanent,
+    ProviderBusy,
+    UnknownOutcome,
+)
 from shared.secret import Secret
 from shared.steps.delivery import DeliveryOrder, delivery, standard_webhooks_headers
 from shared.steps.effects import Call
@@ -37,9 +43,14 @@ class TestTheSignature:
             secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body
         )
 
-        assert "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" == dict(headers)["webhook-signature"]
+        assert (
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+            == dict(headers)["webhook-signature"]
+        )
 
-    @pytest.mark.parametrize("secret", [SECRET, Secret(KEY), Secret(SECRET.reveal().rstrip(b"="))])
+    @pytest.mark.parametrize(
+        "secret", [SECRET, Secret(KEY), Secret(SECRET.reveal().rstrip(b"="))]
+    )
     def test_satisfies_the_official_library(self, secret: Secret) -> None:
         headers = dict(standard_webhooks_headers(secret, "evt_1", int(time.time()), BODY))
 

@@ -16,7 +16,14 @@ from shared.errors import (
 )
 from shared.failpoints import POINTS
 from shared.secret import Secret
-from shared.steps.effects import FAIL_POINTS, Activate, CommitStep, ForgetIntent, StepState, perform
+from shared.steps.effects import (
+    FAIL_POINTS,
+    Activate,
+    CommitStep,
+    ForgetIntent,
+    StepState,
+    perform,
+)
 from shared.steps.exchange import exchange
 from tests.unit.oauth_builders import GITHUB_APP, LINEAR, NOON, answered, granted
 from tests.unit.steps_builders import Played, an_exchange
@@ -40,7 +47,14 @@ class TestTheUsualWay:
     def test_notes_the_intent_calls_keeps_the_answer_and_activates(self) -> None:
         played = Played(exchange(an_exchange()), [BEGUN, NOON, granted(), True, BEGUN, None])
 
-        assert ["BeginStep", "Now", "token", "CommitStep", "BeginStep", "Activate"] == played.asked
+        assert [
+            "BeginStep",
+            "Now",
+            "token",
+            "CommitStep",
+            "BeginStep",
+            "Activate",
+        ] == played.asked
         assert "T1" == played.value.id
 
     def test_comes_by_named_places_that_exist(self) -> None:
@@ -63,16 +77,46 @@ class TestTheUsualWay:
         who = answered({"data": {"organization": {"id": "org-1"}}})
 
         played = Played(
-            exchange(an_exchange(provider=LINEAR)), [BEGUN, NOON, granted(), True, BEGUN, who, None]
+            exchange(an_exchange(provider=LINEAR)),
+            [BEGUN, NOON, granted(), True, BEGUN, who, None],
         )
 
         assert "org-1" == played.value.id
 
 
+class TestAStoreThatFails:
+    def test_is_asked_again_to_keep_the_answer(self) -> None:
+        failed = StoreUnavailable("?")
+
+        played = Played(
+            exchange(an_exchange()), [BEGUN, NOON, granted(), failed, failed, True, BEGUN, None]
+        )
+
+        assert "T1" == played.value.id
+
+    def test_is_not_asked_for_ever(self) -> None:
+        failed = StoreUnavailable("?")
+
+        played = Played(
+            exchange(an_exchange()), [BEGUN, NOON, granted(), failed, failed, failed]
+        )
+
+        assert failed is played.error
+
+    def test_at_the_activation_leaves_everything_to_the_next_run(self) -> None:
+        failed = StoreUnavailable("?")
+
+        played = Played(exchange(an_exchange()), [BEGUN, NOON, granted(), True, BEGUN, failed])
+
+        assert failed is played.error
+        assert "Activate" == played.asked[-1]
+
+
 class TestASecondRun:
     def test_uses_the_kept_answer_and_sends_nothing(self) -> None:
         first = Played(
-            exchange(an_exchange()), [BEGUN, NOON, granted(), True, BEGUN, StoreUnavailable("?")]
+            exchange(an_exchange()),
+            [BEGUN, NOON, granted(), True, BEGUN, StoreUnavailable("?")],
         )
 
         second = Played(exchange(an_exchange()), [result_of(first), BEGUN, None])
@@ -89,7 +133,10 @@ class TestASecondRun:
 
     def test_refuses_what_was_refused_before(self) -> None:
         """Whoever refused may be about to revoke, so nobody may activate any more."""
-        first = Played(exchange(an_exchange()), [BEGUN, NOON, granted(), True, BEGUN, StoreUnavailable("?")])
+        first = Played(
+            exchange(an_exchange()),
+            [BEGUN, NOON, granted(), True, BEGUN, StoreUnavailable("?")],
+        )
         verdict = StepState(status="result", result=Secret(b"wrong_account"))
 
         second = Played(exchange(an_exchange()), [result_of(first), verdict, True, False, OK])
@@ -115,7 +162,9 @@ class TestAnExchangeThatFails:
         again = Played(exchange(an_exchange()), [result_of(played)])
         assert cause == cause_of(again)
 
-    @pytest.mark.parametrize("answer", [UnknownOutcome("cut"), answered(b"", 502), answered(b"", 503)])
+    @pytest.mark.parametrize(
+        "answer", [UnknownOutcome("cut"), answered(b"", 502), answered(b"", 503)]
+    )
     def test_with_an_unknown_outcome_is_never_repeated(self, answer) -> None:
         played = Played(exchange(an_exchange()), [BEGUN, NOON, answer])
 
@@ -139,7 +188,9 @@ class TestAnExchangeThatFails:
     def test_is_not_tried_again_after_the_code_has_expired(self) -> None:
         answer = answered({}, 429, retry_after="900")
 
-        assert "provider_busy" == cause_of(Played(exchange(an_exchange()), [BEGUN, NOON, answer]))
+        assert "provider_busy" == cause_of(
+            Played(exchange(an_exchange()), [BEGUN, NOON, answer])
+        )
         assert "flow_expired" == cause_of(Played(exchange(an_exchange()), [BEGUN, NOON + 600]))
 
     def test_at_the_egress_guard_is_misconfigured(self) -> None:
@@ -184,7 +235,8 @@ class TestAnAccountThatIsNotTheUsers:
         page = answered({"installations": [{"id": 8}]})
 
         played = Played(
-            exchange(self.ORDER), [BEGUN, NOON, granted(), True, BEGUN, page, NOON, True, False, OK]
+            exchange(self.ORDER),
+            [BEGUN, NOON, granted(), True, BEGUN, page, NOON, True, False, OK],
         )
 
         assert "wrong_account" == cause_of(played)
@@ -203,7 +255,8 @@ class TestAnAccountThatIsNotTheUsers:
 
     def test_is_asked_for_again_later_when_the_provider_is_busy(self) -> None:
         played = Played(
-            exchange(self.ORDER), [BEGUN, NOON, granted(), True, BEGUN, UnknownOutcome("cut"), NOON]
+            exchange(self.ORDER),
+            [BEGUN, NOON, granted(), True, BEGUN, UnknownOutcome("cut"), NOON],
         )
 
         assert isinstance(played.error, ProviderBusy)
@@ -211,7 +264,18 @@ class TestAnAccountThatIsNotTheUsers:
     def test_is_given_up_when_the_flow_is_over(self) -> None:
         played = Played(
             exchange(self.ORDER),
-            [BEGUN, NOON, granted(), True, BEGUN, ProviderBusy("429"), NOON + 1800, True, False, OK],
+            [
+                BEGUN,
+                NOON,
+                granted(),
+                True,
+                BEGUN,
+                ProviderBusy("429"),
+                NOON + 1800,
+                True,
+                False,
+                OK,
+            ],
         )
 
         assert "provider_busy" == cause_of(played)
@@ -255,7 +319,9 @@ class TestTheDriver:
         assert "exchange_unknown" == refused.value.cause
 
     async def test_returns_the_value_of_the_steps(self) -> None:
-        answers = iter([BEGUN, None, NOON, granted(), None, True, None, BEGUN, None, None, None])
+        answers = iter(
+            [BEGUN, None, NOON, granted(), None, True, None, BEGUN, None, None, None]
+        )
 
         async def handle(_):
             return next(answers)

@@ -75,7 +75,8 @@ class TestADueToken:
 
     def test_gives_way_to_a_new_connection(self) -> None:
         played = Played(
-            refresh(a_refresh()), [STORED, DUE, True, STORED, BEGUN, granted(), False, NEWER, None]
+            refresh(a_refresh()),
+            [STORED, DUE, True, STORED, BEGUN, granted(), False, NEWER, None],
         )
 
         assert b"access-9" == access(played)
@@ -114,7 +115,9 @@ class TestAnUnknownOutcome:
     def test_is_harmless_where_refresh_tokens_do_not_rotate(self) -> None:
         order = a_refresh(provider=a_provider(refresh={"rotates": False}))
 
-        played = Played(refresh(order), [STORED, DUE, True, STORED, INTENT, granted(), True, None])
+        played = Played(
+            refresh(order), [STORED, DUE, True, STORED, INTENT, granted(), True, None]
+        )
 
         assert b"access-1" == access(played)
 
@@ -124,7 +127,8 @@ class TestARefusal:
 
     def test_means_that_the_user_connects_again(self) -> None:
         played = Played(
-            refresh(a_refresh()), [STORED, DUE, True, STORED, BEGUN, self.ENDED, STORED, None, None]
+            refresh(a_refresh()),
+            [STORED, DUE, True, STORED, BEGUN, self.ENDED, STORED, None, None],
         )
 
         assert ["ReadTokens", "NeedsReauth", "DropLease"] == played.asked[-3:]
@@ -151,7 +155,8 @@ class TestARefusal:
 class TestABusyProvider:
     def test_may_be_asked_again(self) -> None:
         played = Played(
-            refresh(a_refresh()), [STORED, DUE, True, STORED, BEGUN, answered({}, 429), None, None]
+            refresh(a_refresh()),
+            [STORED, DUE, True, STORED, BEGUN, answered({}, 429), None, None],
         )
 
         assert ["ForgetIntent", "DropLease"] == played.asked[-2:]

@@ -7,7 +7,7 @@ import pytest
 from shared.steps.exchange import exchange
 from tests.unit.steps_simulation import World, naive
 
-SEEDS = range(2500)
+SEEDS = range(3000)
 
 
 def played(seed: int, faults: float = 0.06) -> World:
@@ -16,7 +16,9 @@ def played(seed: int, faults: float = 0.06) -> World:
 
 class TestEverySchedule:
     @pytest.mark.parametrize("faults", [0.02, 0.15])
-    def test_sends_a_code_once_and_never_works_with_a_revoked_token(self, faults: float) -> None:
+    def test_sends_a_code_once_and_never_works_with_a_revoked_token(
+        self, faults: float
+    ) -> None:
         for seed in SEEDS:
             world = played(seed, faults)
 
@@ -32,7 +34,11 @@ class TestEverySchedule:
     def test_is_repeatable(self) -> None:
         first, second = played(42), played(42)
 
-        assert (first.active, first.cause, first.epoch) == (second.active, second.cause, second.epoch)
+        assert (first.active, first.cause, first.epoch) == (
+            second.active,
+            second.cause,
+            second.epoch,
+        )
 
 
 class TestTheSimulation:

@@ -2,7 +2,7 @@
 --        id, job, body, dedupe key, integration, lane, installation, bot) -> {status, id, …}
 -- Stores every request or says why not: stored | duplicate | revived | full. Calling twice with the same id is one request.
 local most, most_bytes, lifetime, n = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local replies, stored = {}, 0
+local replies, stored, again = {}, 0, 0
 
 local function open_load()
   local records, bytes = 0, 0
@@ -13,18 +13,23 @@ local function open_load()
   return records, bytes
 end
 
+-- True when *id*, or a delivery it was split into, was dead and is ready again.
+local function revived(id)
+  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
+  local found = r[1] == 'dead'
+  if found then revive(id, 'dead', r[2], tonumber(r[3]), r[4]) end
+  for _, child in ipairs(redis.call('ZRANGE', P .. 'children:' .. id, 0, -1)) do
+    found = revived(child) or found
+  end
+  return found
+end
+
 local function first_copy(dedupe, id)
   if dedupe == '' then return nil end
   local first = redis.call('GET', P .. 'dedupe:' .. dedupe)
   if not first or first == id then return nil end
-  local r = redis.call('HMGET', record(first), 'state', 'at', 'bytes', 'lane')
-  if r[1] == 'ignored' then return nil end
-  if r[1] == 'dead' then
-    redis.call('HSET', record(first), 'attempts', 0, 'crashes', 0)
-    ready(first, 'dead', r[2], tonumber(r[3]), r[4])
-    return 'revived', first
-  end
-  return 'duplicate', first
+  if redis.call('HGET', record(first), 'state') == 'ignored' then return nil end
+  return revived(first) and 'revived' or 'duplicate', first
 end
 
 local records, bytes = open_load()
@@ -43,11 +48,14 @@ for i = 0, n - 1 do
     move(id, nil, 'ready', NOW, #body)
     ticket(id)
     enqueue(id, ARGV[a + 5])
-    if dedupe ~= '' then redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime) end
+    if dedupe ~= '' then
+      redis.call('HSET', record(id), 'dedupe', dedupe)
+      redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime)
+    end
     records, bytes, stored = records + 1, bytes + #body, stored + 1
     status, known = 'stored', id
   end
-  if status == 'revived' then stored = stored + 1 end
+  if status == 'revived' then again = again + 1 end
   replies[#replies + 1] = status
   replies[#replies + 1] = known
 end
@@ -55,6 +63,6 @@ if stored > 0 then
   local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
   redis.call('HINCRBY', minute, 'accepted', stored)
   redis.call('EXPIRE', minute, 3900)
-  wake()
 end
+if stored + again > 0 then wake() end
 return replies

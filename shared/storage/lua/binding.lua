@@ -13,18 +13,31 @@ local function bot_of(installation)
   return facts and cjson.decode(facts)['botId'] or ''
 end
 
--- Remembers up to which request an identifier was somebody's, so that nobody else is given them later.
+local function unbound_key(integration, identifier)
+  return P .. 'unbound:' .. escaped(integration) .. ':' .. escaped(identifier)
+end
+
+-- Remembers up to which request an identifier was *bot*'s, and up to which it was somebody's before that, so that
+-- nobody else is given them later.
 local function unbind(integration, identifier, installation)
   redis.call('SREM', identifier_key(integration, identifier), installation)
-  redis.call('HSET', P .. 'unbound:' .. escaped(integration) .. ':' .. escaped(identifier),
-    'seq', redis.call('HGET', P .. 'totals', 'accepted') or 0, 'bot', bot_of(installation))
+  local unbound, bot = unbound_key(integration, identifier), bot_of(installation)
+  local past = redis.call('HMGET', unbound, 'seq', 'bot')
+  if past[1] and past[2] ~= bot then redis.call('HSET', unbound, 'before', past[1]) end
+  redis.call('HSET', unbound, 'seq', redis.call('HGET', P .. 'totals', 'accepted') or 0, 'bot', bot)
+end
+
+-- From which request on the parked ones may go to *bot*.
+local function releasable_from(integration, identifier, bot)
+  local past = redis.call('HMGET', unbound_key(integration, identifier), 'seq', 'bot', 'before')
+  local theirs = past[2] == bot and past[3] or past[2] ~= bot and past[1]
+  return theirs and '(' .. theirs or '-inf'
 end
 
 -- Parked requests become deliveries of *installation*, one after the other in the order they came.
 local function release(integration, identifier, installation)
   local parked, bot = parked_key(integration, identifier), bot_of(installation)
-  local past = redis.call('HMGET', P .. 'unbound:' .. escaped(integration) .. ':' .. escaped(identifier), 'seq', 'bot')
-  local from = (past[1] and past[2] ~= bot) and '(' .. past[1] or '-inf'
+  local from = releasable_from(integration, identifier, bot)
   local order, released = P .. 'order:' .. installation, 0
   local busy = redis.call('ZCARD', order) > 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', parked, from, '+inf')) do

@@ -39,6 +39,8 @@ for i = 1, #popped, 2 do
     redis.call('HSET', record(id), 'state', 'leased', 'epoch', epoch, 'worker', worker, 'changed', NOW)
     fields[#fields + 1] = 'state'
     fields[#fields + 1] = 'leased'
+    fields[#fields + 1] = 'worker'
+    fields[#fields + 1] = worker
     fields[#fields + 1] = 'epoch'
     fields[#fields + 1] = tostring(epoch)
     claims[#claims + 1] = {id, fields}

@@ -60,6 +60,20 @@ local function ready(id, from, at, bytes, lane)
   enqueue(id, lane)
 end
 
+-- Gives a closed or parked record new attempts.
+local function revive(id, from, at, bytes, lane)
+  redis.call('HSET', record(id), 'attempts', 0, 'crashes', 0)
+  redis.call('HDEL', record(id), 'ordered')
+  ready(id, from, at, bytes, lane)
+end
+
+-- A delivery key outlives its record only where the record was done: what was not may come again.
+local function forget_copies(id, state, dedupe)
+  if state ~= 'done' and dedupe and redis.call('GET', P .. 'dedupe:' .. dedupe) == id then
+    redis.call('UNLINK', P .. 'dedupe:' .. dedupe)
+  end
+end
+
 -- Lets the next record go that waits for its turn behind *id* (requests released from the parking lot).
 local function next_in_order(id, installation)
   local order = P .. 'order:' .. installation

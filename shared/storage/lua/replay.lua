@@ -5,10 +5,7 @@ local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane', 'integ
 if not r[1] then return {'missing'} end
 if r[1] ~= 'dead' and r[1] ~= 'ignored' and r[1] ~= 'done' and r[1] ~= 'parked' then return {'busy', r[1]} end
 if r[1] == 'parked' then redis.call('ZREM', parked_key(r[5], r[6]), id) end
-redis.call('HSET', record(id), 'attempts', 0, 'crashes', 0)
 redis.call('HINCRBY', record(id), 'replays', 1)
-redis.call('HDEL', record(id), 'ordered')
-if redis.call('HGET', record(id), 'installation') == '' then redis.call('HSET', record(id), 'job', 'webhook') end
-ready(id, r[1], r[2], tonumber(r[3]), r[4])
+revive(id, r[1], r[2], tonumber(r[3]), r[4])
 wake()
 return {r[1]}

@@ -21,6 +21,7 @@ local function park(which, identifier, at, bytes, seq)
   if redis.call('ZCARD', parked) >= most_parked then
     redis.call('HSET', record(which), 'state', 'dead', 'changed', NOW,
       'reason', 'too many requests wait for ' .. identifier .. ' already')
+    count('dead', 1)
     return 'dead'
   end
   redis.call('ZADD', parked, seq, which)

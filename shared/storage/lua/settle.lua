@@ -4,7 +4,7 @@
 local replies, closed = {}, {}
 
 local function emit(stream, key, event)
-  if stream ~= '' and redis.call('SET', P .. 'emitted:' .. key, '1', 'NX', 'EX', 604800) then
+  if stream ~= '' and redis.call('SET', P .. 'emitted:' .. escaped(key), '1', 'NX', 'EX', 604800) then
     redis.call('XADD', P .. 'events:' .. stream, '*', 'event', event)
   end
 end

@@ -4,8 +4,10 @@ local most, removed, unmatched = tonumber(ARGV[1]), 0, 0
 for i, state in ipairs({'done', 'ignored', 'dead'}) do
   local index = P .. 'state:' .. state
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', NOW - tonumber(ARGV[i + 1]), 'LIMIT', 0, most)) do
-    local r = redis.call('HMGET', record(id), 'bytes', 'changed')
+    local r = redis.call('HMGET', record(id), 'bytes', 'changed', 'dedupe', 'parent')
     if tonumber(r[2] or 0) <= NOW - tonumber(ARGV[i + 1]) then
+      forget_copies(id, state, r[3])
+      if r[4] then redis.call('ZREM', P .. 'children:' .. r[4], id) end
       redis.call('ZREM', index, id)
       redis.call('HINCRBY', P .. 'bytes', state, -tonumber(r[1] or 0))
       redis.call('UNLINK', record(id), P .. 'body:' .. id, P .. 'journal:' .. id, P .. 'children:' .. id)

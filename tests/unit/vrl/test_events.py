@@ -88,7 +88,9 @@ class TestAResult:
     async def test_that_is_nested_too_deep_for_json_is_an_error(self, pool):
         source = "x = []\nfor_each(array!(.turns)) -> |_i, _v| { x = [x] }\nx"
 
-        with pytest.raises(ScriptFailed, match="deep.vrl: runtime: the result is nested deeper"):
+        with pytest.raises(
+            ScriptFailed, match="deep.vrl: runtime: the result is nested deeper"
+        ):
             await pool.run("deep.vrl", source, {"turns": [0] * 300})
 
     async def test_that_is_very_large_is_an_error(self, pool):

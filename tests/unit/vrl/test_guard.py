@@ -31,11 +31,17 @@ AT_THE_EDGE = {
 PAST_THE_EDGE = {
     "is 16385 bytes long": "#" * (LARGEST_SOURCE + 1),
     "is 16386 bytes long": "é" * (LARGEST_SOURCE // 2 + 1),
-    "nests brackets deeper than 24": "[" * (DEEPEST_BRACKETS + 1) + "]" * (DEEPEST_BRACKETS + 1),
+    "nests brackets deeper than 24": "[" * (DEEPEST_BRACKETS + 1)
+    + "]" * (DEEPEST_BRACKETS + 1),
     "nests calls deeper than 8": calls(DEEPEST_CALLS + 1),
     "has more than 256 operators": "1" + " + 1" * (MOST_OPERATORS + 1),
 }
-CHAINS = ["1" + " || 1" * 300, "1" + " ?? 1" * 300, "!" * 300 + "true", "if a {}" + " else if a {}" * 300]
+CHAINS = [
+    "1" + " || 1" * 300,
+    "1" + " ?? 1" * 300,
+    "!" * 300 + "true",
+    "if a {}" + " else if a {}" * 300,
+]
 
 
 class TestTheGuard:
@@ -58,12 +64,16 @@ class TestTheGuard:
     @pytest.mark.parametrize("name", DENIED_CALLS)
     @pytest.mark.parametrize("form", [".x = 1\n{}(1)", "# a comment\n{}!(1)"])
     def test_refuses_calls_that_reach_outside_and_says_where(self, name, form):
-        with pytest.raises(ScriptInvalid, match=f"^extract.vrl:2: compile: calls {name}, which"):
+        with pytest.raises(
+            ScriptInvalid, match=f"^extract.vrl:2: compile: calls {name}, which"
+        ):
             check_source("extract.vrl", form.format(name))
 
     @pytest.mark.parametrize("name", DENIED_ARGUMENTS)
     def test_refuses_arguments_that_name_a_file(self, name):
-        with pytest.raises(ScriptInvalid, match=f"names the argument {name}, which reads a file"):
+        with pytest.raises(
+            ScriptInvalid, match=f"names the argument {name}, which reads a file"
+        ):
             check_source("extract.vrl", f'parse_groks!(.a, [], {name} : ["/etc/passwd"])')
 
     def test_is_not_fooled_by_closing_brackets_in_text(self):

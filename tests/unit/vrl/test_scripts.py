@@ -37,7 +37,9 @@ body = parse_json!(.body)
 if exists(body.verification_token) { null } else { body.workspace_id }
 """
 
-BUTTON = urlencode({"payload": orjson.dumps({"type": "block_actions", "team": {"id": "T7"}}).decode()})
+BUTTON = urlencode(
+    {"payload": orjson.dumps({"type": "block_actions", "team": {"id": "T7"}}).decode()}
+)
 
 CASES = [
     (SLACK, a_request({"team_id": "T1", "type": "event_callback", "event": {"text": "100% %22"}}), "T1"),
@@ -87,7 +89,9 @@ class TestExtract:
         """
         body = '{"entry":[{"id":"p1"}]}'
         signature = "sha256=" + hmac.new(b"s", body.encode(), "sha256").hexdigest()
-        right = a_request(body, headers={"x-hub-signature-256": signature}, secrets={"APP_SECRET": "s"})
+        right = a_request(
+            body, headers={"x-hub-signature-256": signature}, secrets={"APP_SECRET": "s"}
+        )
         wrong = right | {"secrets": {"APP_SECRET": "another"}}
 
         assert "p1" == await pool.run("extract.vrl", source, right)
@@ -105,7 +109,11 @@ class TestFallback:
         }
         """
         challenge = a_request({"type": "url_verification", "challenge": "c4"})
-        unknown = {"status": 404, "headers": {"content-type": "text/plain"}, "body": "nobody here"}
+        unknown = {
+            "status": 404,
+            "headers": {"content-type": "text/plain"},
+            "body": "nobody here",
+        }
 
         assert {"body": "c4"} == await pool.run("fallback.vrl", source, challenge)
         assert unknown == await pool.run("fallback.vrl", source, a_request("no json"))
@@ -113,9 +121,13 @@ class TestFallback:
     async def test_answers_metas_challenge(self, pool):
         source = """
         query = parse_query_string!(.query)
-        if query."hub.verify_token" == .secrets.VERIFY_TOKEN { {"body": query."hub.challenge"} } else { {"status": 403} }
+        known = query."hub.verify_token" == .secrets.VERIFY_TOKEN
+        if known { {"body": query."hub.challenge"} } else { {"status": 403} }
         """
-        right = a_request(query="hub.mode=subscribe&hub.verify_token=v&hub.challenge=42", secrets={"VERIFY_TOKEN": "v"})
+        right = a_request(
+            query="hub.mode=subscribe&hub.verify_token=v&hub.challenge=42",
+            secrets={"VERIFY_TOKEN": "v"},
+        )
         wrong = a_request(query="hub.verify_token=x", secrets={"VERIFY_TOKEN": "v"})
 
         assert {"body": "42"} == await pool.run("fallback.vrl", source, right)
@@ -129,8 +141,12 @@ class TestFallback:
         {}
         """
 
-        with pytest.raises(ScriptFailed, match="Your verification token is secret_x$") as failed:
-            await pool.run("fallback.vrl", source, a_request({"verification_token": "secret_x"}))
+        with pytest.raises(
+            ScriptFailed, match="Your verification token is secret_x$"
+        ) as failed:
+            await pool.run(
+                "fallback.vrl", source, a_request({"verification_token": "secret_x"})
+            )
 
         assert 3 == failed.value.line
         assert {} == await pool.run("fallback.vrl", source, a_request({"workspace_id": "w"}))
@@ -143,7 +159,11 @@ class TestLink:
         back = encode_percent(to_string!(.webhookUrl) + "/oauth", ascii_set: "NON_ALPHANUMERIC")
         "https://slack.example/oauth?client_id={{ id }}&redirect_uri={{ back }}&state={{ id }}"
         """
-        event = {"webhookId": "4b2f", "webhookUrl": "https://hooks.example", "env": "production"}
+        event = {
+            "webhookId": "4b2f",
+            "webhookUrl": "https://hooks.example",
+            "env": "production",
+        }
 
         assert (
             "https://slack.example/oauth?client_id=4b2f"

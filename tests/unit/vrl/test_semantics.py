@@ -101,7 +101,9 @@ VALUES: list[tuple[str, Any]] = [
 
 
 class TestAValue:
-    @pytest.mark.parametrize(("source", "expected"), VALUES, ids=[source for source, _ in VALUES])
+    @pytest.mark.parametrize(
+        ("source", "expected"), VALUES, ids=[source for source, _ in VALUES]
+    )
     async def test_is_what_botpress_answers(self, pool, source, expected):
         value = await pool.run("case.vrl", source, EVENT)
 
@@ -158,6 +160,13 @@ class TestAFailure:
         error = failed.value
         assert ("abort", message, line) == (error.kind, error.message, error.line)
 
+    async def test_of_an_operator_has_no_line(self, pool):
+        with pytest.raises(ScriptFailed) as failed:
+            await pool.run("extract.vrl", 'x = to_float!("1e308") * 10.0\nx - x', {})
+
+        error = failed.value
+        assert ("can't subtract type float from float", None) == (error.message, error.line)
+
     async def test_of_an_assertion_that_says_aborted_is_no_abort(self, pool):
         with pytest.raises(ScriptFailed) as failed:
             await pool.run("fallback.vrl", 'assert!(false, message: "aborted")', EVENT)
@@ -166,7 +175,9 @@ class TestAFailure:
 
     async def test_keeps_a_long_text_short(self, pool):
         with pytest.raises(ScriptFailed) as failed:
-            await pool.run("fallback.vrl", "abort to_string!(.text)", {"text": "long " * 10_000})
+            await pool.run(
+                "fallback.vrl", "abort to_string!(.text)", {"text": "long " * 10_000}
+            )
 
         assert 1000 == len(failed.value.message)
 
@@ -175,7 +186,7 @@ COMPILE_ERRORS = [
     ("1 ?? 2", "E651", 1),
     ("\n1 / 0", "E100", 2),
     ("to_string(.list)", "E100", 1),
-    ('parse_json(.body)', "E110", 1),
+    ("parse_json(.body)", "E110", 1),
     ("parse_json!(null)", "E110", 1),
     ('x = 1\n\n"{{ .a }}"', "E701", 3),
     (".headers.x-a", "E701", 1),
@@ -184,7 +195,7 @@ COMPILE_ERRORS = [
     ("(", "E204", 1),
     (r'"\u00e9"', "E202", 1),
     # LinkedIn's script of Botpress: compiles nowhere.
-    ("parts = split(.a, \":\") ?? []\nparts[length(parts) - 1]", "E203", 2),
+    ('parts = split(.a, ":") ?? []\nparts[length(parts) - 1]', "E203", 2),
 ]  # fmt: skip
 
 
@@ -199,5 +210,7 @@ class TestAScriptThatDoesNotCompile:
         assert error.message.startswith(code)
 
     async def test_is_refused_by_run_in_the_same_words(self, pool):
-        with pytest.raises(ScriptInvalid, match=r"^link\.vrl:1: compile: E701 call to undefined"):
+        with pytest.raises(
+            ScriptInvalid, match=r"^link\.vrl:1: compile: E701 call to undefined"
+        ):
             await pool.run("link.vrl", "nothing", {})

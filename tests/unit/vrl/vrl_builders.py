@@ -19,11 +19,21 @@ TURNS = {"turns": [0] * 2000}
 # Passes the guard, and asks for more memory than there is: doubles a text sixty times.
 HUNGRY = 'text = "sixteen letters!"\n' + "text = text + text\n" * 60 + "text"
 
+# Passes the guard, and asks for it at once.
+GREEDY = '"x" * 900000000000000'
+
 
 def a_request(body: Any = None, **parts: Any) -> dict[str, Any]:
     """An event as extract and fallback scripts get it."""
     text = body if isinstance(body, str) else orjson.dumps(body).decode()
-    event = {"path": "/", "method": "POST", "query": "", "headers": {}, "body": text, "secrets": {}}
+    event = {
+        "path": "/",
+        "method": "POST",
+        "query": "",
+        "headers": {},
+        "body": text,
+        "secrets": {},
+    }
     return event | parts
 
 

@@ -1,0 +1,1 @@
+"""Rerunnable benchmarks. Numbers in the documentation come from one run of `make bench`."""
