@@ -60,7 +60,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
-    Variable("simulator_url", read.origin, "", "for demo and tests: the one private origin that calls to providers may reach"),
+    Variable("simulator_url", read.origin, "", "for demo and tests: a private origin that provider calls may reach"),
     Variable("failpoint", str, "", "for tests: kill the process at a named place"),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -115,8 +115,11 @@ async def _value(name: str, source: str, event: dict[str, Any]) -> Any:
 async def _many(name: str, source: str, file: int) -> int:
     """How many events ended in an error."""
     failed = 0
-    async with VrlPool() as pool:
-        async for answers in run_lines(pool, name, source, lines_of(file)):
+    async with (
+        VrlPool() as pool,
+        aclosing(run_lines(pool, name, source, lines_of(file))) as all_answers,
+    ):
+        async for answers in all_answers:
             _write(answers)
             failed += sum(answer.startswith(b'{"error":') for answer in answers)
     return failed

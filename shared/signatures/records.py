@@ -74,9 +74,7 @@ class Verify(
     """A definition's `[verify]`: a named scheme, `custom`, `none` or `handler`, and where its secret lies."""
 
     scheme: str
-    secret: SecretPlace | tuple[SecretPlace, ...] | None = (
-        None  # several while one is rolled over
-    )
+    secret: SecretPlace | tuple[SecretPlace, ...] | None = None  # several: roll-over
     header: str | tuple[str, ...] | None = None
     query: str | None = None
     body: str | None = None

@@ -13,7 +13,7 @@ from shared.vrl.diagnostics import problem
 from shared.vrl.pool import Script, VrlPool, script
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 
 BATCH_LINES: Final = 256
 BATCH_BYTES: Final = 128 << 10
@@ -21,11 +21,12 @@ BATCH_BYTES: Final = 128 << 10
 
 async def run_lines(
     pool: VrlPool, name: str, source: str, chunks: AsyncIterator[list[bytes]]
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes], None]:
     """
     For each event line one line `{"result":…}` or `{"error":{kind,message,line}}`, as soon as it is known.
 
     Lines come and go in lists, so that a slow source is answered at once and a large file in large steps.
+    Who does not read to the end closes it (`contextlib.aclosing`) before the pool.
     """
     running = _Running(2 * pool.size)
     feeder = asyncio.create_task(running.feed(_Batches(pool, name, source), chunks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -217,8 +218,10 @@ class TestAPipe:
                 running.send_signal(2)
             else:
                 running.stdout.close()
-                running.stdin.write(line)
-                running.stdin.flush()
+                with contextlib.suppress(BrokenPipeError):
+                    running.stdin.write(line * 50_000)
+            with contextlib.suppress(BrokenPipeError):
+                running.stdin.close()
             code = running.wait(30)
             said = running.stderr.read()
 
