@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from concurrent import futures
 from typing import TYPE_CHECKING, Final
 
 from shared.vrl.frames import LARGEST_EVENT
@@ -84,7 +85,7 @@ class _Reader:
         putting = self._chunks.put(chunk)
         try:
             asyncio.run_coroutine_threadsafe(putting, self._loop).result()
-        except (RuntimeError, asyncio.CancelledError, TimeoutError):
+        except (RuntimeError, futures.CancelledError):
             putting.close()
             return False
         return True

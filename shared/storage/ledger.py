@@ -200,9 +200,8 @@ class Ledger:
     async def wakes(self) -> AsyncIterator[None]:
         """Yield once at the start, and whenever a ticket became ready; ends when the connection breaks."""
         with told_apart():
-            async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(keys.key("wake"))
-                yield None
+            async with self._store.blocking.pubsub() as channel:
+                await channel.subscribe(keys.key("wake"))  # its confirmation is the first message
                 async for _ in channel.listen():
                     yield None
 

@@ -177,12 +177,12 @@ class TestBinding:
         assert ["req_3"] == await homes.claimed_ids()
 
     async def test_puts_what_is_released_later_behind_what_is_on_its_way(self, homes: Bench) -> None:
-        await self._two_released(homes)
+        await self._head_of_two(homes)
         await homes.bind("w1", "")
         await homes.park("A", "req_3")
         await homes.bind("w1", "A")
 
-        assert ["ready", "waiting", "waiting"] == await homes.states("req_1", "req_2", "req_3")
+        assert ["leased", "waiting", "waiting"] == await homes.states("req_1", "req_2", "req_3")
 
     async def test_again_to_the_same_releases_nothing_and_keeps_all(self, homes: Bench) -> None:
         await homes.bind("w1", "A")

@@ -68,14 +68,13 @@ class TestAStep:
         assert b"sent" == journal["send:result"]
 
     @pytest.mark.parametrize("end", ["done", "ignored", "dead", "dropped"])
-    async def test_is_lost_when_it_is_committed_after_the_end(self, bench: Bench, end: str) -> None:
+    async def test_that_is_committed_after_the_end_leaves_nothing(self, bench: Bench, end: str) -> None:
         claim = await bench.lease("req_1")
         await bench.settle(claim, "dead" if end == "dropped" else end)
         if end == "dropped":
             await bench.ledger.drop("req_1")
 
-        with pytest.raises(LeaseLost):
-            await bench.ledger.step("commit", claim.record, "send", b"sent")
+        assert ("ended", b"") == await bench.ledger.step("commit", claim.record, "send", b"sent")
         assert {} == await bench.ledger.journal("req_1")
 
 
@@ -114,7 +113,14 @@ class TestActivation:
         assert home is not None
         assert ("connected", "A", "A") == (home.connection, home.identifier, home.account and home.account.id)
         assert ["ready", "waiting"] == await bench.states("req_parked_1", "req_parked_2")
-        assert await bench.settle(claim, "done")
+
+    async def test_closes_the_record_with_its_journal(self, bench: Bench, claim: Claim) -> None:
+        await bench.ledger.step("begin", claim.record, "exchange")
+        await bench.ledger.activate(self._args(claim))
+
+        assert ["done"] == await bench.states("req_1")
+        assert {} == await bench.ledger.journal("req_1")
+        assert 1 == await bench.counter("done")
 
     async def test_keeps_what_is_left_of_the_lifetimes(self, bench: Bench, claim: Claim) -> None:
         await bench.ledger.activate(self._args(claim))
@@ -142,10 +148,10 @@ class TestActivation:
 
         assert -1 == await bench.redis.ttl(state)
 
-    async def test_twice_is_refused_because_the_flow_has_ended(self, bench: Bench, claim: Claim) -> None:
+    async def test_twice_is_refused(self, bench: Bench, claim: Claim) -> None:
         await bench.ledger.activate(self._args(claim))
 
-        await self._refused(bench, self._args(claim), Conflict)
+        await self._refused(bench, self._args(claim), LeaseLost)
 
     @pytest.mark.parametrize("parts", [{"expected": b"another"}, {"flow": "flow_2", "expected": b"f2"}])
     async def test_of_a_flow_that_is_not_the_current_one_is_refused(

@@ -61,11 +61,13 @@ class System:
     async def start(self, **environ: str) -> None:
         """Start `waypost up`, publish the simulated integrations, set their secrets."""
         self.http = ClientSession()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli.main", "up", "--workers", str(self.workers)],
-            cwd=ROOT, env=self._environ(environ), start_new_session=True,
-            stdout=self.log.open("wb"), stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "services.cli.main", "up"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--workers", str(self.workers)],
+                cwd=ROOT, env=self._environ(environ), start_new_session=True,
+                stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
         await until(self._answers, 30.0, lambda: f"waypost up: {self.log.read_text()[-3000:]}")
         self.token = (self.folder / "data/admin-token").read_text().strip()
         self.store: Store = await connect(self.store_url)

@@ -44,14 +44,55 @@ if #plan == 1 and plan[1][2] == '' then
   return {'parked'}
 end
 
-for i, part in ipairs(plan) do
-  local identifier, body, owner = part[1], part[2], part[3]
-  local child = 'dlv_' .. string.sub(id, 5) .. '_' .. string.format('%04d', i)
+-- A request that is replayed was split before. A delivery to the same installation keeps its id, by which the receiver
+-- knows it; one that is on its way is left alone, one that was closed or parked starts over.
+local children, former, nth = P .. 'children:' .. id, {}, {}
+local last = tonumber(redis.call('ZRANGE', children, -1, -1, 'WITHSCORES')[2] or 0)
+
+local function nth_for(identifier, owner)
+  local name = #identifier .. ':' .. identifier .. owner
+  nth[name] = (nth[name] or 0) + 1
+  return name .. ':' .. nth[name]
+end
+
+for _, child in ipairs(redis.call('ZRANGE', children, 0, -1)) do
+  local c = redis.call('HMGET', record(child), 'identifier', 'installation')
+  if c[1] then former[nth_for(c[1], c[2])] = child end
+end
+nth = {}
+
+local function child_for(identifier, owner)
+  local child = former[nth_for(identifier, owner)]
+  if not child and owner ~= '' then
+    local unclaimed = nth_for(identifier, '')
+    child, former[unclaimed] = former[unclaimed], nil
+  end
+  if child then return child end
+  last = last + 1
+  child = 'dlv_' .. string.sub(id, 5) .. '_' .. string.format('%04d', last)
+  redis.call('ZADD', children, last, child)
+  return child
+end
+
+-- False when *child* is on its way; else nothing is left of its former life but its epoch and its count of replays.
+local function cleared(child)
+  local c = redis.call('HMGET', record(child), 'state', 'bytes', 'identifier')
+  if not c[1] then return true end
+  if c[1] ~= 'parked' and c[1] ~= 'done' and c[1] ~= 'ignored' and c[1] ~= 'dead' then return false end
+  redis.call('ZREM', parked_key(integration, c[3]), child)
+  redis.call('ZREM', P .. 'state:' .. c[1], child)
+  redis.call('HINCRBY', P .. 'bytes', c[1], -tonumber(c[2]))
+  redis.call('HINCRBY', record(child), 'replays', 1)
+  redis.call('HSET', record(child), 'attempts', 0, 'crashes', 0)
+  redis.call('HDEL', record(child), 'ordered')
+  return true
+end
+
+local function send(child, identifier, body, owner)
   if body == '' then body = redis.call('GET', P .. 'body:' .. id) end
   redis.call('SET', P .. 'body:' .. child, body)
   redis.call('HSET', record(child), 'job', 'delivery', 'at', r[1], 'changed', NOW, 'bytes', #body, 'seq', r[3],
     'integration', integration, 'identifier', identifier, 'parent', id, 'installation', owner)
-  redis.call('ZADD', P .. 'children:' .. id, i, child)
   if owner ~= '' then
     redis.call('HSET', record(child), 'bot', bot_of(owner), 'lane', owner)
     ready(child, nil, r[1], #body, owner)
@@ -59,6 +100,11 @@ for i, part in ipairs(plan) do
     redis.call('HSET', record(child), 'lane', integration)
     move(child, nil, park(child, identifier, r[1], #body, r[3]), r[1], #body)
   end
+end
+
+for _, part in ipairs(plan) do
+  local child = child_for(part[1], part[3])
+  if cleared(child) then send(child, part[1], part[2], part[3]) end
 end
 move(id, 'leased', 'done', r[1], tonumber(r[2]))
 redis.call('HSET', record(id), 'state', 'done', 'changed', NOW, 'deliveries', #plan,

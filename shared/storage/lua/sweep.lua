@@ -1,17 +1,18 @@
 -- sweep(most, done ms, ignored ms, dead ms, parked ms) -> {removed, unmatched}
 -- Ends retention: what has been closed for too long goes, what nobody claimed becomes dead. At most *most* of each, oldest first.
+-- The indexes are by acceptance, so old requests that were closed lately are looked past, up to a bound.
 local most, removed, unmatched = tonumber(ARGV[1]), 0, 0
 for i, state in ipairs({'done', 'ignored', 'dead'}) do
-  local index = P .. 'state:' .. state
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', NOW - tonumber(ARGV[i + 1]), 'LIMIT', 0, most)) do
+  local index, left = P .. 'state:' .. state, most
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', NOW - tonumber(ARGV[i + 1]), 'LIMIT', 0, most * 10)) do
     local r = redis.call('HMGET', record(id), 'bytes', 'changed', 'dedupe', 'parent')
-    if tonumber(r[2] or 0) <= NOW - tonumber(ARGV[i + 1]) then
+    if left > 0 and tonumber(r[2] or 0) <= NOW - tonumber(ARGV[i + 1]) then
       forget_copies(id, state, r[3])
       if r[4] then redis.call('ZREM', P .. 'children:' .. r[4], id) end
       redis.call('ZREM', index, id)
       redis.call('HINCRBY', P .. 'bytes', state, -tonumber(r[1] or 0))
       redis.call('UNLINK', record(id), P .. 'body:' .. id, P .. 'journal:' .. id, P .. 'children:' .. id)
-      removed = removed + 1
+      removed, left = removed + 1, left - 1
     end
   end
 end
