@@ -146,6 +146,8 @@ class CallbackEffects:
             raise FlowRefused(cause) from None
 
     async def _await_confirmation(self, flow: Flow) -> None:
+        if flow.expires_at <= self._tools.clock.now():
+            raise FlowRefused("flow_expired", "nobody confirmed it in time")
         if flow.status != "confirming":
             await self._tools.flows.update_flow(flow.id, status="confirming")
         raise AwaitsConfirmation("waits for the operator's confirmation")

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import pytest_asyncio
 from aiohttp import ClientConnectionError, ClientSession
 
@@ -291,3 +292,10 @@ async def system() -> AsyncIterator[System]:
         finally:
             await running.stop()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def since(system: System) -> Iterator[int]:
+    """How many calls the providers had seen before this test; behind it they all work again."""
+    yield len(system.simulator.log)
+    system.simulator.clear_faults()

@@ -17,12 +17,6 @@ from tests.journeys.visitor import Page, Visitor
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture
-def since(system: System) -> int:
-    """How many calls the providers have seen before this test."""
-    return len(system.simulator.log)
-
-
 async def a_link(system: System, provider: str = "slack", **link: object) -> str:
     """A connect link of a fresh installation."""
     made = await system.install(provider, await system.bot())

@@ -11,19 +11,6 @@ from tests.journeys.visitor import Page, Visitor
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture
-def since(system: System) -> int:
-    """How many calls the providers have seen before this test."""
-    return len(system.simulator.log)
-
-
-@pytest.fixture(autouse=True)
-def working(system: System):
-    """Every test leaves the providers working."""
-    yield
-    system.simulator.clear_faults()
-
-
 async def went(visitor: Visitor, system: System, url: str, within: float = 15.0) -> Page:
     """Open *url* and stay on the flow's page until it has ended."""
     pages = [await visitor.open(url)]

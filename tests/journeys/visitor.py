@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ class Page(Struct, frozen=True):
     def headline(self) -> str:
         """The text of its first heading."""
         found = re.search(r"<h1[^>]*>(.*?)</h1>", self.text, re.DOTALL)
-        return found[1].strip() if found else ""
+        return html.unescape(found[1].strip()) if found else ""
 
     @property
     def location(self) -> str:

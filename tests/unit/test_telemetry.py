@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -115,3 +118,18 @@ class TestMetrics:
             Metrics().count("nothing")
         with pytest.raises(TypeError, match="no counter"):
             Metrics().count("store_up")
+
+
+def _logged() -> set[str]:
+    """Every event name that a line of the product's code writes."""
+    calls = re.compile(
+        r'(?:log|_log|log\.bind\(.*\)|_tell|edge\.log)(?:\.\w+)?\(\s*"([a-z_]+\.[a-z_]+)"'
+    )
+    packages = ("services", "workers", "shared")
+    folders = [Path(p) for name in packages for p in importlib.import_module(name).__path__]
+    texts = [one.read_text() for folder in folders for one in folder.rglob("*.py")]
+    return {name for text in texts for name in calls.findall(text)}
+
+
+def test_every_event_that_is_logged_is_listed_and_every_listed_one_is_logged() -> None:
+    assert _logged() == set(telemetry.EVENTS)

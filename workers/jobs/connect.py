@@ -107,7 +107,7 @@ async def _begin(
         cookie_hash=raw.new_cookie_hash,
         status="authorizing",
         oauth_state=state_hash(token),
-        redirect_uri=f"{tools.origin}/oauth",
+        redirect_uri=f"{owner.definition.public_url or tools.origin}/oauth",
         inputs=_inputs(part, owner),
         verifier=await tools.vault.seal(
             owner.scope, verifier_place(link.flow_id), verifier.encode()
@@ -198,9 +198,12 @@ async def shown_secrets(owner: Installed, tools: Tools) -> dict[str, str]:
 async def _from_script(script: str, owner: Installed, token: str, tools: Tools) -> str:
     """A link script sees no secret but public ones, and the one-time state in the place of the webhookId."""
     event = {
-        "webhookId": token, "oauthState": token, "webhookUrl": tools.origin, "env": "production",
+        "webhookId": token,
+        "oauthState": token,
+        "webhookUrl": owner.definition.public_url or tools.origin,
+        "env": "production",
         "secrets": await shown_secrets(owner, tools),
-    }  # fmt: skip
+    }
     name = f"{owner.definition.name} linkTemplateScript"
     value = await tools.scripts.run(name, script, event)
     if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https"}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from shared.errors import Conflict, FlowRefused, NotFound, Permanent
@@ -23,6 +23,8 @@ from workers.jobs.pages.render import failure, see_other
 from workers.runtime import is_python
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from shared.model.jobs import Claim, Record
     from shared.model.requests import RawRequest
     from shared.oauth import OAuthProvider
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from workers.tools import Tools
 
 Query = dict[str, str]
+T = TypeVar("T")
 
 
 async def oauth_callback(claim: Claim, tools: Tools) -> Outcome:
@@ -46,7 +49,7 @@ async def oauth_callback(claim: Claim, tools: Tools) -> Outcome:
     try:
         is_closed = await _finish(claim.record, flow, query, tools)
     except FlowRefused as refused:
-        await _fail(flow, refused, tools)
+        await _fail(claim.record, flow, refused, tools)
         return Done(reason=f"not connected: {refused.cause}", reply=page)
     except AwaitsConfirmation as waits:
         return Retry(timedelta(seconds=3), str(waits), page)
@@ -87,7 +90,8 @@ async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> boo
     """Connect, or raise `FlowRefused`; True when the activation has closed the record with everything else."""
     if flow.status == "connected":
         return False
-    if flow.status in {"void", "failed"} or flow.expires_at <= tools.clock.now():
+    if _is_over(flow, tools) and record.epoch == 1:
+        # Later leases go on: the exchange may hold tokens that must be used, or revoked.
         raise FlowRefused("flow_expired")
     try:
         owner = await installed(tools, flow.installation)
@@ -105,9 +109,22 @@ async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> boo
     await _begin(flow, tools)
     steps = exchange(order)
     effects = CallbackEffects(tools, Callback(record=record, flow=flow, owner=owner))
-    # A worker that stops waits for an exchange under way: its answer cannot be had twice.
-    await asyncio.shield(perform(steps, effects))
+    await unbroken(perform(steps, effects))
     return True
+
+
+def _is_over(flow: Flow, tools: Tools) -> bool:
+    return flow.status in {"void", "failed"} or flow.expires_at <= tools.clock.now()
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Finish *work* even when we are told to stop: the answer of an exchange under way cannot be had twice."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _begin(flow: Flow, tools: Tools) -> None:
@@ -141,8 +158,9 @@ async def _order(
     )
 
 
-async def _fail(flow: Flow, refused: FlowRefused, tools: Tools) -> None:
-    """Remember why; a flow that has ended otherwise meanwhile keeps its end."""
+async def _fail(record: Record, flow: Flow, refused: FlowRefused, tools: Tools) -> None:
+    """Remember why, if the record is still ours; a flow that has ended otherwise keeps its end."""
+    await tools.ledger.step("forget", record, "fence")
     try:
         await tools.flows.update_flow(
             flow.id, status="failed", cause=refused.cause, detail=refused.detail

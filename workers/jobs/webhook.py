@@ -19,6 +19,7 @@ from shared.routing import (
     Slice,
     by_pointer,
     fallback_reply,
+    left_out,
     script_event,
     slices,
 )
@@ -26,6 +27,7 @@ from shared.secret import Secret
 from shared.signatures import Verify, verify
 from workers.installed import Installed, installed, secret_at
 from workers.jobs.delivery import deliver
+from workers.scripts import run_script
 
 if TYPE_CHECKING:
     from shared.model.jobs import Claim
@@ -135,7 +137,7 @@ def _public_url(visit: Visit, tools: Tools) -> str:
     door = f"integration/global/{raw.name}" if raw.door == "global" else raw.name
     path = "" if raw.path == "/" else raw.path
     query = f"?{raw.query}" if raw.query else ""
-    return f"{tools.origin}/{door}{path}{query}"
+    return f"{visit.definition.public_url or tools.origin}/{door}{path}{query}"
 
 
 async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
@@ -150,14 +152,22 @@ async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
             by_pointer(scripts.extract_pointer, visit.raw) or "the pointer found no identifier"
         )
     try:
-        value = await tools.scripts.run(
+        value = await run_script(
+            tools,
             f"{visit.definition.name} identifier.extractScript",
             scripts.extract_script,
             await _event(visit, tools),
         )
     except ScriptFailed as error:
         return f"the extract script found no identifier: {error}"
-    return slices(value) or "the extract script found no identifier"
+    return slices(value) or _nothing(value)
+
+
+def _nothing(value: Any) -> str:
+    left = left_out(value)
+    return "the extract script found no identifier" + (
+        f"; {left} of its values are none" if left else ""
+    )
 
 
 async def _event(visit: Visit, tools: Tools) -> dict[str, Any]:
@@ -174,7 +184,8 @@ async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
     if scripts is None or not scripts.fallback_handler_script:
         return Ignored(why, UNKNOWN)
     try:
-        value = await tools.scripts.run(
+        value = await run_script(
+            tools,
             f"{visit.definition.name} identifier.fallbackHandlerScript",
             scripts.fallback_handler_script,
             await _event(visit, tools),

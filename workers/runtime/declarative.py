@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from shared.errors import ScriptFailed
 from shared.routing import script_event
 from workers.runtime.events import event_of, hand_over
+from workers.scripts import run_script
 
 if TYPE_CHECKING:
     from shared.model.jobs import Record
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from shared.model.requests import RawRequest
     from workers.installed import Installed
     from workers.tools import Tools
+
+log = structlog.get_logger()
 
 USUAL_TYPE = "webhook"
 
@@ -38,5 +44,11 @@ class Declarative:
         script = owner.definition.event
         if not script:
             return USUAL_TYPE
-        value = await self._tools.scripts.run(f"{owner.definition.name} event", script, seen)
+        try:
+            value = await run_script(
+                self._tools, f"{owner.definition.name} event", script, seen
+            )
+        except ScriptFailed as error:
+            log.warning("script.failed", script=error.script, kind=error.kind, line=error.line)
+            return USUAL_TYPE
         return value if isinstance(value, str) and value else USUAL_TYPE

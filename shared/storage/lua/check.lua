@@ -95,7 +95,7 @@ for _, key in ipairs(redis.call('KEYS', 'arq:job:' .. TAG .. '*')) do owned('arq
 each('children', function(id, key)
   owned('children', id)
   for _, child in ipairs(members(key)) do
-    expect(not rows[child] or rows[child]['parent'] == id, child, 'is counted as a delivery of', id, 'which it is not')
+    expect(not rows[child] or rows[child]['parent'] == id, child, 'is no delivery of', id)
   end
 end)
 

@@ -1,8 +1,10 @@
 -- list(states, integration, bot, identifier, since ms, before ms, before id, limit, budget) -> {next ms, next id, fields, …}
--- Newest first. An empty filter matches all. When the budget of looked-at records ends first, the cursor goes on from there.
-local limit, budget = tonumber(ARGV[8]), tonumber(ARGV[9])
+-- Newest first. An empty filter matches all. When the budget of looked-at records ends first, the cursor goes on from there;
+-- each state has an equal share of it, so that the cursor always gets on.
+local limit, _, states = tonumber(ARGV[8]), string.gsub(ARGV[1], '[^,]+', '')
+local share = math.max(1, math.floor(tonumber(ARGV[9]) / math.max(1, states)))
 local since, before, before_id = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-local found, horizon, horizon_id, looked, cut = {}, -1, '', 0, false
+local found, horizon, horizon_id, cut = {}, -1, '', false
 
 local function newer(at, id, than, than_id) return at > than or (at == than and id > than_id) end
 
@@ -12,7 +14,7 @@ local function matches(r)
 end
 
 local function walk(state)
-  local taken, offset, filtered = 0, 0, ARGV[2] .. ARGV[3] .. ARGV[4] ~= ''
+  local taken, looked, offset, filtered = 0, 0, 0, ARGV[2] .. ARGV[3] .. ARGV[4] ~= ''
   while true do
     local chunk = redis.call('ZRANGE', P .. 'state:' .. state, before, since, 'BYSCORE', 'REV', 'LIMIT', offset, 200, 'WITHSCORES')
     if #chunk == 0 then return end
@@ -24,7 +26,7 @@ local function walk(state)
           found[#found + 1] = {at, id}
           taken = taken + 1
         end
-        if taken >= limit or looked >= budget then
+        if taken >= limit or looked >= share then
           if newer(at, id, horizon, horizon_id) then horizon, horizon_id = at, id end
           cut = true
           return

@@ -1,0 +1,91 @@
+"""The checker sees every contradiction that is planted, and none where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.storage import keys
+from shared.storage.connection import Store
+from shared.storage.ledger_check import check
+from tests.contracts.ledger_builders import Bench
+
+
+@pytest.fixture
+def ground(store: Store) -> Bench:
+    """A bench that is not looked at afterwards."""
+    return Bench(store)
+
+
+async def _scene(bench: Bench) -> None:
+    """A record in each state, a split one, and a binding; all of it sound."""
+    await bench.install("w1", "w2")
+    for end in ("done", "ignored", "dead"):
+        await bench.closed(f"req_{end}", end)
+    await bench.park("P", "req_parked")
+    await bench.park("A", "req_head", "req_waiting")
+    await bench.route(await bench.lease("req_split"), ("X", b"x"), ("Y", b"y"))
+    await bench.settle(await bench.lease("req_retrying"), "retry")
+    bench.later(-1)
+    claim = await bench.lease("req_leased")
+    await bench.ledger.step("begin", claim.record, "send")
+    await bench.bind("w1", "A")
+    assert [] == await check(bench.store)
+
+
+_SPOILT = [
+    ("HSET record:req_done state odd", "req_done has the unknown state odd"),
+    ("ZREM state:done req_done", "req_done is done but the index of done lacks it"),
+    ("ZADD state:ready 1 req_done", "req_done is done but the index of ready has it"),
+    ("ZADD state:done 5 req_done", "req_done is indexed under another time than it was accepted at"),
+    ("ZADD state:done 5 req_ghost", "state:done req_ghost belongs to no record"),
+    ("DEL body:req_done", "req_done has no body"),
+    ("SET body:req_done x", "req_done has a body of another size than its record says"),
+    ("SET body:req_ghost x", "body req_ghost belongs to no record"),
+    ("HINCRBY bytes done 1", "done counts 33 bytes, but its records have 32"),
+    ("ZREM leases req_leased", "req_leased is leased but its lease says otherwise"),
+    ("ZADD leases 5 req_done", "req_done is done but its lease says otherwise"),
+    ("ZADD leases 5 req_ghost", "lease req_ghost belongs to no record"),
+    ("HSET record:req_leased epoch 0", "req_leased is leased without an epoch"),
+    ("ZREM queue {c0}req_head", "req_head is ready but the queue says otherwise"),
+    ("ZADD queue 5 {c0}req_done", "req_done is done but the queue says otherwise"),
+    ("ZADD queue 5 {c0}req_ghost", "queue req_ghost belongs to no record"),
+    ("ZREM due {c0}req_retrying", "req_retrying is retrying but the due times say otherwise"),
+    ("ZADD due 5 {c0}req_retrying", "req_retrying is due at another time than its record says"),
+    ("ZADD due 5 {c0}req_ghost", "due req_ghost belongs to no record"),
+    ("DEL arq:job:{c0}req_head", "req_head is ready but its arq job says otherwise"),
+    ("SET arq:job:{c0}req_parked x", "req_parked is parked but its arq job says otherwise"),
+    ("SET arq:job:{c0}req_ghost x", "arq job req_ghost belongs to no record"),
+    ("HSET journal:req_done send:intent x", "req_done is done and still has a journal"),
+    ("HSET journal:req_ghost send:intent x", "journal req_ghost belongs to no record"),
+    ("ZREM parked:linear:P req_parked", "req_parked is parked, but not in the parking lot of its identifier"),
+    ("ZADD parked:linear:P 1 req_done", "req_done is in the parking lot of linear:P but not parked there"),
+    ("SADD identifier:linear:P w2", "req_parked is parked although its identifier is bound"),
+    ("SADD identifier:linear:P w2", "w2 owns linear:P but says linear:"),
+    ("SREM identifier:linear:A w1", "w1 says it owns linear:A but does not"),
+    ("ZREM order:w1 req_waiting", "req_waiting waits, but in no order"),
+    ("ZREM order:w1 req_head", "req_waiting waits behind nobody"),
+    ("ZADD order:w1 0 req_done", "req_done holds up its order but is done"),
+    ("ZADD order:w1 0 req_done", "req_done is in an order it does not belong to"),
+    ("ZADD children:req_split 9 req_done", "req_done is no delivery of req_split"),
+    ("ZADD children:req_ghost 9 dlv_1", "children req_ghost belongs to no record"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), _SPOILT)
+async def test_a_planted_contradiction_is_a_sentence(ground: Bench, spoil: str, sentence: str) -> None:
+    await _scene(ground)
+    command, key, *rest = spoil.split()
+    await ground.redis.execute_command(command, key if key.startswith("arq:") else f"{keys.prefix()}:{key}", *rest)
+
+    assert sentence in await check(ground.store)
+
+
+async def test_a_record_that_is_gone_is_missed_everywhere(ground: Bench) -> None:
+    await _scene(ground)
+    await ground.redis.delete(keys.key("record", "req_leased"))
+
+    said = await check(ground.store)
+
+    for what in ("arq job", "body", "journal", "lease", "state:leased"):
+        assert f"{what} req_leased belongs to no record" in said
+    assert "leased has another number of records than its index" in said
