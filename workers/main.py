@@ -114,7 +114,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
     return Tools(
         ledger=Ledger(store),
         catalogue=Catalogue(Definitions(store), clock),
-        installations=Installations(store),
+        installations=Installations(store, vault),
         states=States(store, vault),
         secrets=Secrets(store, vault),
         flows=Flows(store),

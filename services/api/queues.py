@@ -27,15 +27,16 @@ from shared.botpress import invalid
 from shared.errors import Conflict, NotFound
 from shared.explain import explain, rfc3339, timeline, worst
 from shared.integrations.spelling import nearest
-from shared.model.jobs import STATES, State
+from shared.model.jobs import STATES, Page, State
 from shared.storage.inspection import Filter as Wanted
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
     from services.api.wire import Call
-    from shared.model.jobs import Page, Record
+    from shared.model.jobs import Record
     from shared.model.requests import RawRequest
 
+_LOOKS = 20
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHY = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
@@ -57,12 +58,22 @@ async def list_requests(ports: ApiPorts, call: Call[RequestQuery, None]) -> Requ
 
 
 async def page_of(ports: ApiPorts, wanted: Wanted, cursor: str, limit: int) -> Page:
-    """One page of records, or a refusal of a cursor that no page gave."""
+    """
+    One page of records, or a refusal of a cursor that no page gave.
+
+    One look walks a bounded number of records; a filter that few match takes several to fill a page.
+    """
+    found: list[Record] = []
     try:
-        return await ports.inspection.list(wanted, cursor, limit)
+        for _ in range(_LOOKS):
+            page = await ports.inspection.list(wanted, cursor, limit - len(found))
+            found, cursor = [*found, *page.records], page.cursor
+            if not cursor or len(found) >= limit:
+                break
     except ValueError:
         fix = "give the cursor of an earlier answer, or leave it out"
         raise invalid("cursor", "is not one that a page gave", fix) from None
+    return Page(records=tuple(found), cursor=cursor)
 
 
 def states_of(given: str) -> tuple[State, ...]:

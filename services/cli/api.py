@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -10,6 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 
+from services.cli import presence
 from shared.config import Settings
 from shared.errors import SetupFailed, WaypostError
 
@@ -29,17 +31,16 @@ class Api:
 
     @classmethod
     def from_settings(cls) -> Api:
-        """The api that the environment names; `up` leaves its token in the data folder."""
+        """The api that the environment names, or else the `up` that runs in the data folder, with its token."""
         settings = Settings.from_env(os.environ)
-        token = settings.admin_token
-        if not token and settings.admin_token_file.is_file():
-            token = settings.admin_token_file.read_text().strip()
+        token = settings.admin_token or _left_by_up(settings)
         if not token:
             raise SetupFailed(
-                "no admin token is known",
-                "set WAYPOST_ADMIN_TOKEN, or start `waypost up`, which makes one",
+                f"no admin token is known: none is in {settings.data_dir}",
+                "start `waypost up`, which makes one; or name the folder of a running one with"
+                " WAYPOST_DATA_DIR, or set WAYPOST_ADMIN_TOKEN and WAYPOST_API_URL",
             )
-        return cls(settings.api_url, token)
+        return cls(_url(settings), token)
 
     def get(self, *path: str, **query: Any) -> Any:
         """GET; parts of *path* are percent-encoded."""
@@ -75,16 +76,47 @@ class Api:
             with _open(request, timeout=60) as answer:
                 return orjson.loads(answer.read())
         except HTTPError as error:
-            raise Refused(_message(error)) from None
-        except (URLError, TimeoutError, ConnectionError) as error:
+            raise self._refusal(error) from None
+        except (URLError, OSError, HTTPException) as error:
             raise SetupFailed(
-                f"the api does not answer at {self._url} ({error})",
+                f"the api does not answer at {self._url} ({getattr(error, 'reason', error)})",
                 "start it with `waypost up`, or set WAYPOST_API_URL",
             ) from None
+        except orjson.JSONDecodeError:
+            raise self._stranger() from None
+
+    def _refusal(self, error: HTTPError) -> WaypostError:
+        try:
+            message = str(orjson.loads(error.read())["message"])
+        except (orjson.JSONDecodeError, KeyError, TypeError, OSError, HTTPException):
+            return self._stranger()
+        if error.code in (401, 403):
+            fix = "set WAYPOST_ADMIN_TOKEN to the token that the api was started with"
+            return SetupFailed(f"the api at {self._url} refused the admin token", fix)
+        return Refused(message)
+
+    def _stranger(self) -> SetupFailed:
+        return SetupFailed(
+            f"what answers at {self._url} is not the api of Waypost",
+            "set WAYPOST_API_URL to the staff address, which is WAYPOST_API_BIND of the api",
+        )
 
 
-def _message(error: HTTPError) -> str:
+def _left_by_up(settings: Settings) -> str:
+    where = settings.admin_token_file
     try:
-        return str(orjson.loads(error.read())["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"the api answered {error.code}"
+        return where.read_text().strip() if where.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SetupFailed(
+            f"the admin token in {where} cannot be read: {said}",
+            "run as the user who runs Waypost, or set WAYPOST_ADMIN_TOKEN",
+        ) from None
+
+
+def _url(settings: Settings) -> str:
+    """Explicit settings go first; then the `up` that says where it is; then the default."""
+    if "WAYPOST_API_URL" in os.environ or settings.api_url != settings.api_bind.origin:
+        return settings.api_url
+    running = presence.found(settings.data_dir)
+    return str(running["apiUrl"]) if running and "apiUrl" in running else settings.api_url

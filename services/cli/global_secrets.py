@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import keyfiles, show
+from services.cli import show
 from services.cli.api import Api
 from services.cli.show import AsJson
 from shared.config import Settings
@@ -67,6 +67,8 @@ def new() -> None:
 
     Example: WAYPOST_KEYS=/etc/waypost/keys.json waypost keys new
     """
+    from services.cli import keyfiles
+
     made = keyfiles.ensure(Settings.from_env(os.environ))
     show.line("\n".join(f"made {path}" for path in made) or "all keys are there already")
 
@@ -78,5 +80,7 @@ def rotate() -> None:
 
     Example: waypost keys rotate
     """
+    from services.cli import keyfiles
+
     settings = Settings.from_env(os.environ)
     show.line(f"the primary key is now {keyfiles.rotate(settings)}; restart api and workers")

@@ -11,9 +11,6 @@ import typer
 from services.cli import show
 from services.cli.api import Api
 from services.cli.show import AsJson
-from shared.integrations.definition import compile_scripts, document_of, load_folder
-from shared.integrations.registry import handlers_of
-from shared.vrl.pool import VrlPool
 
 app = typer.Typer(no_args_is_help=True, help="Integrations: list, show, check, add.")
 
@@ -82,7 +79,9 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
 
     Example: waypost integrations check ./acme
     """
-    definition = asyncio.run(_checked(folder))
+    from services.cli.trying import checked
+
+    definition = asyncio.run(checked(folder))
     if as_json:
         return show.json({"ok": True, "name": definition.name, "version": definition.version})
     show.line(f"{definition.name} {definition.version} is right")
@@ -96,7 +95,11 @@ def add(folder: Folder, as_json: AsJson = False) -> None:
 
     Example: waypost integrations add ./acme
     """
-    definition = asyncio.run(_checked(folder))
+    from services.cli.trying import checked
+    from shared.integrations.definition import document_of
+
+    # Whether http on this machine is allowed is for the api to say.
+    definition = asyncio.run(checked(folder, allow_loopback=True))
     found = Api.from_settings().post("integrations", body=document_of(definition))
     if as_json:
         return show.json(found)
@@ -104,10 +107,37 @@ def add(folder: Folder, as_json: AsJson = False) -> None:
     return None
 
 
-async def _checked(folder: Path) -> Any:
-    definition = load_folder(folder)
-    async with VrlPool() as scripts:
-        await compile_scripts(definition, scripts)
-    if (folder / "handlers.py").is_file():
-        handlers_of(definition.name, folder)
-    return definition
+@app.command(name="try")
+def try_one(
+    folder: Folder,
+    event: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="One request as scripts see it, a JSON object {path, method, query, headers, body};"
+            " - is standard input",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """
+    Run a definition's extract script on one request, and tell whose it would be. Nothing is sent or stored.
+
+    Example: waypost integrations try ./acme --event request.json
+    """
+    from services.cli.trying import found_in
+
+    found = asyncio.run(found_in(folder, event))
+    if as_json:
+        return show.json(found)
+    rows = [
+        (one["identifier"], one["body"] or "(the whole request)") for one in found["slices"]
+    ]
+    show.table(
+        ("identifier", "its part"),
+        rows,
+        "The script found no identifier: the request would be nobody's.",
+    )
+    if found["leftOut"]:
+        show.line(f"{found['leftOut']} entries of the array name nobody and are left out")
+    return None

@@ -10,15 +10,10 @@ from typing import Annotated
 
 import typer
 
-from services.cli import demo as demos
-from services.cli import doctor as doctors
 from services.cli import global_secrets, installations, integrations, queue
-from services.cli import up as ups
-from services.cli.supervise import API, INGRESS, WORKER, Program
 from services.cli.vrl import vrl_app
 from shared.config import Settings
 from shared.errors import WaypostError
-from shared.telemetry import configure
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,19 +32,44 @@ app.add_typer(vrl_app, name="vrl")
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the embedded Valkey and the keys live")
 ]
+IngressBind = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Address of the public listener")
+]
+ApiBind = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Address of the staff listener")
+]
+PublicUrl = Annotated[
+    str | None, typer.Option(help="Origin under which providers and browsers reach the ingress")
+]
+RedisUrl = Annotated[
+    str | None, typer.Option(help="A Redis 7 or Valkey to use instead of the embedded one")
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=64, help="How many workers to start")]
 
 
 @app.command()
-def up(data_dir: DataDir = None, workers: Workers = None) -> None:
+def up(
+    ingress_bind: IngressBind = None,
+    api_bind: ApiBind = None,
+    public_url: PublicUrl = None,
+    redis_url: RedisUrl = None,
+    data_dir: DataDir = None,
+    workers: Workers = None,
+) -> None:
     """
     Start everything on this machine: embedded Valkey, ingress, api, workers.
 
-    Example: waypost up --workers 2
+    Example: waypost up --workers 2 --public-url https://hooks.example.com
     """
-    settings = Settings.from_env(os.environ, data_dir=data_dir, workers=workers)
+    from services.cli import up as ups
+    from shared.telemetry import configure
+
+    settings = Settings.from_env(
+        os.environ, ingress_bind=ingress_bind, api_bind=api_bind, public_url=public_url,
+        redis_url=redis_url, data_dir=data_dir, workers=workers,
+    )  # fmt: skip
     configure(settings.log)
-    asyncio.run(ups.up(settings))
+    asyncio.run(ups.stoppable(ups.up(settings)))
 
 
 @app.command()
@@ -63,7 +83,9 @@ def demo(
 
     Example: waypost demo --once
     """
-    raise typer.Exit(asyncio.run(demos.demo(once=once)))
+    from services.cli import demo as demos
+
+    raise typer.Exit(demos.run(once=once))
 
 
 @app.command()
@@ -73,7 +95,7 @@ def ingress() -> None:
 
     Example: WAYPOST_REDIS_URL=redis://store:6379 waypost ingress
     """
-    _become(INGRESS)
+    _become("services.ingress.main")
 
 
 @app.command()
@@ -83,7 +105,7 @@ def api() -> None:
 
     Example: WAYPOST_REDIS_URL=redis://store:6379 waypost api
     """
-    _become(API)
+    _become("services.api.main")
 
 
 @app.command()
@@ -93,7 +115,7 @@ def worker() -> None:
 
     Example: WAYPOST_REDIS_URL=redis://store:6379 waypost worker
     """
-    _become(WORKER)
+    _become("workers.main")
 
 
 @app.command()
@@ -105,13 +127,15 @@ def doctor(
 
     Example: waypost doctor
     """
+    from services.cli import doctor as doctors
+
     raise typer.Exit(asyncio.run(doctors.doctor(as_json=as_json)))
 
 
-def _become(program: Program) -> None:
+def _become(module: str) -> None:
     """Replace this process, so that signals and exit codes are the program's own."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", program.module])  # noqa: S606 - our own interpreter
+    os.execv(sys.executable, [sys.executable, "-m", module])  # noqa: S606 - our own interpreter
 
 
 def main() -> None:
@@ -120,6 +144,10 @@ def main() -> None:
         app()
     except WaypostError as error:
         typer.echo(f"waypost: {error}", err=True)
+        raise SystemExit(1) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"waypost: {where}{error.strerror or error}", err=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Annotated, Any
 
@@ -158,17 +159,18 @@ def tail(
     Example: waypost queue tail --integration github
     """
     api, seen = Api.from_settings(), dict[str, str]()
-    while True:
-        page = api.get("requests", integration=integration, bot=bot, limit=100)["requests"]
-        for one in reversed(page):
-            if seen.get(one["id"]) != one["changedAt"]:
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            page = api.get("requests", integration=integration, bot=bot, limit=100)["requests"]
+            new = [one for one in reversed(page) if seen.get(one["id"]) != one["changedAt"]]
+            for one in new:
                 seen[one["id"]] = one["changedAt"]
-                show.json(one) if as_json else show.line(
+                show.json_line(one) if as_json else show.line(
                     "  ".join(str(part) for part in _row(one) if part)
                 )
-        if once:
-            return
-        time.sleep(0.5)
+            if once:
+                return
+            time.sleep(0.5)
 
 
 @app.command()
@@ -178,10 +180,11 @@ def top() -> None:
 
     Example: waypost queue top
     """
-    while True:
-        show.console().clear()
-        stats(as_json=False)
-        time.sleep(1)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            show.console().clear()
+            stats(as_json=False)
+            time.sleep(1)
 
 
 @app.command()

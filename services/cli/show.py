@@ -31,6 +31,11 @@ def json(value: Any) -> None:
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
+def json_line(value: Any) -> None:
+    """Print *value* as JSON on one line, for a program that reads as we go on."""
+    typer.echo(orjson.dumps(value).decode())
+
+
 def line(text: str) -> None:
     """Print one line, as it is."""
     console().print(text, markup=False)

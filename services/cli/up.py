@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -14,14 +16,16 @@ import structlog
 from msgspec import Struct
 
 from services.cli import keyfiles
+from services.cli.binding import bound
+from services.cli.presence import alone_in, announced
 from services.cli.supervise import API, INGRESS, WORKER, Children, Program
 from shared.errors import SetupFailed
-from shared.storage.checks import promise
+from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from shared.config import Settings
 
@@ -29,6 +33,9 @@ log = structlog.get_logger()
 _open = build_opener(ProxyHandler({})).open
 
 START = 20.0  # seconds the programs have to answer
+_PATIENCE = 2.0  # seconds a store has that is not ours and may be starting too
+
+T = TypeVar("T")
 
 
 class System(Struct, frozen=True, kw_only=True):
@@ -38,24 +45,33 @@ class System(Struct, frozen=True, kw_only=True):
     store_url: str
     admin_token: str
     children: Children
-    promise: str
+    promise: Promise
 
 
 @asynccontextmanager
 async def running(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[System]:
-    """Everything, started and answering; stopped in order behind the block."""
+    """
+    Everything, started and answering; stopped in order behind the block.
+
+    Raises:
+        SetupFailed: a port, the data folder or the store cannot be used, or a program cannot start.
+
+    """
     async with AsyncExitStack() as stack:
+        stack.enter_context(alone_in(settings.data_dir))
+        settings = bound(settings)
         url = settings.redis_url
         if not url:
             url = (await stack.enter_async_context(EmbeddedValkey(settings.data_dir, log))).url
+        said = await _promise(url)
         keyfiles.ensure(settings)
         token = keyfiles.admin_token(settings)
         children = Children(_environment(settings, environ, url, token))
         stack.push_async_callback(children.stop)
-        said = await _promise(url)
         for program in (API, INGRESS, *_workers(settings.workers)):
             await children.start(program)
         await _answering(settings, children)
+        stack.enter_context(announced(settings))
         yield System(
             settings=settings, store_url=url, admin_token=token, children=children, promise=said
         )
@@ -84,9 +100,9 @@ def _environment(
     }
 
 
-async def _promise(url: str) -> str:
-    async with await connect(url, patience=10.0) as store:
-        return (await promise(store)).sentence
+async def _promise(url: str) -> Promise:
+    async with await connect(url, patience=_PATIENCE) as store:
+        return await promise(store)
 
 
 async def _answering(settings: Settings, children: Children) -> None:
@@ -110,23 +126,46 @@ def _answers(url: str) -> bool:
         return False
 
 
-async def told_to_stop(system: System) -> None:
-    """Until SIGINT or SIGTERM, or a program that cannot go on."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+async def stoppable(work: Coroutine[Any, Any, T]) -> T | None:
+    """
+    Give the result of *work*, or None when SIGINT or SIGTERM came first.
+
+    Work is cancelled by the first signal, and no later one keeps it from cleaning up.
+    """
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not task.cancelling():
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    failed = system.children.failed
-    failed.add_done_callback(lambda _: stop.set())
-    await stop.wait()
-    if failed.done():
-        raise failed.result()
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+
+
+async def until_stopped(system: System) -> None:
+    """For ever, or until a program cannot go on, which raises its `SetupFailed`."""
+    raise await asyncio.shield(system.children.failed)
 
 
 async def up(settings: Settings) -> None:
     """Run until told to stop."""
     async with running(settings, os.environ) as system:
+        _warn(system.promise)
         _greet(system)
-        await told_to_stop(system)
+        await until_stopped(system)
+
+
+def _warn(promised: Promise) -> None:
+    """Say loudly what a 2xx is worth less than it should be."""
+    if promised.durable:
+        return
+    lines = [f"WARNING: {promised.sentence}"]
+    lines += [f"  {one.problem}\n  fix: {one.fix}" for one in promised.problems]
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def _greet(system: System) -> None:
@@ -134,14 +173,26 @@ def _greet(system: System) -> None:
     print(
         f"""
 Waypost is up.
-  console        {settings.api_url}/        (token: {settings.admin_token_file})
+  console        {settings.api_url}/        (token: {_where_token(settings)})
   webhooks       {settings.public_url}/integration/global/NAME
   redirect URL   {settings.public_url}/oauth
   data           {settings.data_dir}
-  promise        {system.promise}
+  promise        {system.promise.sentence}
 
-Next: waypost integrations ls · waypost bots put NAME · waypost installations add NAME slack
+Next: {_elsewhere(settings)}waypost integrations ls · waypost bots put NAME · waypost installations add NAME slack
 Ctrl-C stops everything.
 """,
         flush=True,
+    )
+
+
+def _where_token(settings: Settings) -> str:
+    return "WAYPOST_ADMIN_TOKEN" if settings.admin_token else str(settings.admin_token_file)
+
+
+def _elsewhere(settings: Settings) -> str:
+    """What another shell must be told first to find a folder that a flag named."""
+    told = type(settings).from_env(os.environ).data_dir == settings.data_dir
+    return (
+        "" if told else f"export WAYPOST_DATA_DIR={shlex.quote(str(settings.data_dir))}\n      "
     )

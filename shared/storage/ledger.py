@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEDUPE_LIFETIME = timedelta(days=3)
 LEASE = timedelta(seconds=10)
 MOST_CRASHES = 3
+SILENCE = 10.0  # seconds; below the time-out of a blocking connection
 MOST_PARKED = 1000  # requests that may wait for one identifier
 
 
@@ -198,20 +199,25 @@ class Ledger:
         return int(removed), int(unmatched)
 
     async def wakes(self) -> AsyncIterator[None]:
-        """Yield once at the start, and whenever a ticket became ready; ends when the connection breaks."""
-        with told_apart():
-            async with self._store.blocking.pubsub() as channel:
-                await channel.subscribe(keys.key("wake"))  # its confirmation is the first message
-                async for _ in channel.listen():
-                    yield None
+        """Yield once when nothing can be missed any more, and whenever a ticket became ready."""
+        async for _ in self._heard(keys.key("wake")):
+            yield None
 
     async def messages(self, inbox: str) -> AsyncIterator[bytes]:
         """What workers send to *inbox*; raises `StoreUnavailable` when the connection breaks."""
+        async for message in self._heard(keys.key("inbox", inbox)):
+            if message["type"] == "message":
+                yield message["data"]
+
+    async def _heard(self, channel: str) -> AsyncIterator[dict[str, Any]]:
+        """What is said on *channel*, its confirmation first; silence is no reason to hang up."""
         with told_apart():
-            async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(keys.key("inbox", inbox))
-                async for message in channel.listen():
-                    yield message["data"]
+            async with self._store.blocking.pubsub() as heard:
+                await heard.subscribe(channel)
+                while True:
+                    message = await heard.get_message(timeout=SILENCE)
+                    if message is not None:
+                        yield message
 
     async def publish(self, inbox: str, message: bytes) -> None:
         """Send *message* to an ingress' inbox; nobody may be listening."""

@@ -18,7 +18,12 @@ BODY = b"a stored request"
 
 def an_accept(id: str, **parts: Any) -> Accept:
     """A webhook for Linear's global door."""
-    defaults: dict[str, Any] = {"job": "webhook", "body": BODY, "integration": "linear", "lane": "linear"}
+    defaults: dict[str, Any] = {
+        "job": "webhook",
+        "body": BODY,
+        "integration": "linear",
+        "lane": "linear",
+    }
     return Accept(id=id, **{**defaults, **parts})
 
 
@@ -59,7 +64,9 @@ class Bench:
         assert await self.settle(claim, end, reason="for the test")
         return claim
 
-    async def route(self, claim: Claim, *slices: str | tuple[str, bytes], may_park: bool = True) -> Routed:
+    async def route(
+        self, claim: Claim, *slices: str | tuple[str, bytes], may_park: bool = True
+    ) -> Routed:
         parts = [one if isinstance(one, tuple) else (one, b"") for one in slices]
         return await self.ledger.route(claim.record, parts, may_park=may_park)
 
@@ -75,9 +82,16 @@ class Bench:
             await self.installations.create(made)
 
     async def bind(
-        self, installation: str, identifier: str, ownership: str = "take_over", *, in_flow: bool = True
+        self,
+        installation: str,
+        identifier: str,
+        ownership: str = "take_over",
+        *,
+        in_flow: bool = True,
     ) -> tuple[int, list[str]]:
-        return await self.ledger.bind("linear", identifier, installation, ownership, in_flow=in_flow)
+        return await self.ledger.bind(
+            "linear", identifier, installation, ownership, in_flow=in_flow
+        )
 
     async def record(self, id: str) -> Record:
         found = await self.ledger.show(id)

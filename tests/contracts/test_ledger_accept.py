@@ -13,7 +13,9 @@ from shared.storage.ledger import Limits
 from tests.contracts.ledger_builders import BODY, Bench, an_accept
 
 
-async def test_a_request_is_stored_with_its_body_and_can_be_claimed_at_once(bench: Bench) -> None:
+async def test_a_request_is_stored_with_its_body_and_can_be_claimed_at_once(
+    bench: Bench,
+) -> None:
     said = await bench.accept("req_1", installation="w1", bot="shop", lane="w1")
 
     assert [Accepted(status="stored", id="req_1")] == said
@@ -40,26 +42,36 @@ async def test_the_same_id_twice_is_one_request(bench: Bench) -> None:
 
 class TestCopiesOfADelivery:
     @pytest.mark.parametrize("end", ["done", "retry", "release"])
-    async def test_are_suppressed_while_the_first_is_open_or_done(self, bench: Bench, end: str) -> None:
+    async def test_are_suppressed_while_the_first_is_open_or_done(
+        self, bench: Bench, end: str
+    ) -> None:
         await bench.closed("req_1", end, dedupe="d1")
 
-        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept("req_2", dedupe="d1")
+        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
         assert await bench.ledger.show("req_2") is None
 
     async def test_are_suppressed_within_one_call(self, bench: Bench) -> None:
         said = await bench.accept("req_1", "req_2", dedupe="d1")
 
-        assert [("stored", "req_1"), ("duplicate", "req_1")] == [(one.status, one.id) for one in said]
+        assert [("stored", "req_1"), ("duplicate", "req_1")] == [
+            (one.status, one.id) for one in said
+        ]
 
     async def test_revive_a_dead_one_with_new_attempts(self, bench: Bench) -> None:
         await bench.closed("req_1", "dead", dedupe="d1")
 
-        assert [Accepted(status="revived", id="req_1")] == await bench.accept("req_2", dedupe="d1")
+        assert [Accepted(status="revived", id="req_1")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
         (claim,) = await bench.claim()
         assert ("req_1", 2, 0) == (claim.record.id, claim.record.epoch, claim.record.attempts)
         assert 1 == await bench.counter("accepted")
 
-    async def test_revive_the_dead_deliveries_of_a_split_one_and_no_others(self, bench: Bench) -> None:
+    async def test_revive_the_dead_deliveries_of_a_split_one_and_no_others(
+        self, bench: Bench
+    ) -> None:
         await bench.install("w1", "w2")
         await bench.bind("w1", "A")
         await bench.bind("w2", "B")
@@ -67,16 +79,24 @@ class TestCopiesOfADelivery:
         for claim in await bench.claim():
             await bench.settle(claim, "dead" if claim.record.identifier == "B" else "done")
 
-        assert [Accepted(status="revived", id="req_1")] == await bench.accept("req_2", dedupe="d1")
+        assert [Accepted(status="revived", id="req_1")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
         (claim,) = await bench.claim()
         assert ("dlv_1_0002", 0) == (claim.record.id, claim.record.attempts)
-        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept("req_3", dedupe="d1")
+        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept(
+            "req_3", dedupe="d1"
+        )
 
     async def test_count_as_new_when_the_first_was_ignored(self, bench: Bench) -> None:
         await bench.closed("req_1", "ignored", dedupe="d1")
 
-        assert [Accepted(status="stored", id="req_2")] == await bench.accept("req_2", dedupe="d1")
-        assert [Accepted(status="duplicate", id="req_2")] == await bench.accept("req_3", dedupe="d1")
+        assert [Accepted(status="stored", id="req_2")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
+        assert [Accepted(status="duplicate", id="req_2")] == await bench.accept(
+            "req_3", dedupe="d1"
+        )
 
     @pytest.mark.parametrize("end", ["ignored", "dead"])
     async def test_count_as_new_when_the_first_is_gone(self, bench: Bench, end: str) -> None:
@@ -84,13 +104,17 @@ class TestCopiesOfADelivery:
         await bench.closed("req_1", end, dedupe="d1")
         await bench.ledger.drop("req_1")
 
-        assert [Accepted(status="stored", id="req_2")] == await bench.accept("req_2", dedupe="d1")
+        assert [Accepted(status="stored", id="req_2")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
 
     async def test_stay_suppressed_when_what_was_done_is_gone(self, bench: Bench) -> None:
         await bench.closed("req_1", "done", dedupe="d1")
         await bench.ledger.drop("req_1")
 
-        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept("req_2", dedupe="d1")
+        assert [Accepted(status="duplicate", id="req_1")] == await bench.accept(
+            "req_2", dedupe="d1"
+        )
 
     async def test_never_exist_without_a_delivery_key(self, bench: Bench) -> None:
         await bench.accept("req_1", "req_2", dedupe="")
@@ -119,7 +143,9 @@ class TestAFullLedger:
         bench = Bench(store, Limits(bytes=10))
         bodies = {"req_1": b"12345678", "req_2": b"123", "req_3": b"12"}
 
-        said = await bench.ledger.accept([an_accept(id, body=body) for id, body in bodies.items()])
+        said = await bench.ledger.accept(
+            [an_accept(id, body=body) for id, body in bodies.items()]
+        )
 
         assert ["stored", "full", "stored"] == [one.status for one in said]
 

@@ -96,7 +96,9 @@ class TestThePause:
 
 
 class TestALeaseThatRanOut:
-    async def test_brings_the_record_back_and_counts_a_crash_not_an_attempt(self, bench: Bench) -> None:
+    async def test_brings_the_record_back_and_counts_a_crash_not_an_attempt(
+        self, bench: Bench
+    ) -> None:
         await bench.lease("req_1")
         assert [] == await bench.claim()
 
@@ -143,9 +145,9 @@ class TestALeaseThatRanOut:
         bench.after_the_lease()
         (again,) = await bench.claim()
 
-        assert ("intent", b"1@") == (lambda said, value: (said, value[:2]))(
-            *await bench.ledger.step("begin", again.record, "send")
-        )
+        said, since = await bench.ledger.step("begin", again.record, "send")
+
+        assert ("intent", b"1@") == (said, since[:2])
 
 
 Late = Callable[[Bench, Claim], Awaitable[object]]
@@ -159,7 +161,9 @@ async def _settle(bench: Bench, claim: Claim) -> object:
 
 
 async def _renew(bench: Bench, claim: Claim) -> object:
-    assert {claim.record.id} == await bench.ledger.renew([(claim.record.id, claim.record.epoch)])
+    assert {claim.record.id} == await bench.ledger.renew(
+        [(claim.record.id, claim.record.epoch)]
+    )
     raise LeaseLost("as promised")
 
 
@@ -176,17 +180,31 @@ async def _forget(bench: Bench, claim: Claim) -> object:
 
 
 async def _activate(bench: Bench, claim: Claim) -> object:
-    args = [claim.record.id, claim.record.epoch, "flow_1", b"{}", b"{1}", "link", b"{}", "w1", "linear"]
+    args = [
+        claim.record.id,
+        claim.record.epoch,
+        "flow_1",
+        b"{}",
+        b"{1}",
+        "link",
+        b"{}",
+        "w1",
+        "linear",
+    ]
     return await bench.ledger.activate([*args, "A", "take_over", b"{}", 0])
 
 
 class TestAWorkerThatLostItsLease:
     """It may wake up at any time, and whatever it says late is refused and leaves nothing behind."""
 
-    late = pytest.mark.parametrize("late", [_settle, _renew, _route, _begin, _forget, _activate])
+    late = pytest.mark.parametrize(
+        "late", [_settle, _renew, _route, _begin, _forget, _activate]
+    )
 
     @late
-    async def test_is_refused_while_another_has_the_record(self, bench: Bench, late: Late) -> None:
+    async def test_is_refused_while_another_has_the_record(
+        self, bench: Bench, late: Late
+    ) -> None:
         zombie = await self._scene(bench)
         bench.after_the_lease()
         (heir,) = await bench.claim(worker="w2")
@@ -196,7 +214,9 @@ class TestAWorkerThatLostItsLease:
         assert await bench.settle(heir, "done")
 
     @late
-    async def test_is_refused_when_the_record_is_ready_again(self, bench: Bench, late: Late) -> None:
+    async def test_is_refused_when_the_record_is_ready_again(
+        self, bench: Bench, late: Late
+    ) -> None:
         zombie = await self._scene(bench)
         bench.after_the_lease()
         await bench.ledger.claim("w2", 0)
@@ -239,7 +259,9 @@ class TestAWorkerThatLostItsLease:
 
 class TestEndingALease:
     @pytest.mark.parametrize(("end", "attempts"), [("done", 0), ("ignored", 0), ("dead", 1)])
-    async def test_closes_the_record_and_its_journal(self, bench: Bench, end: str, attempts: int) -> None:
+    async def test_closes_the_record_and_its_journal(
+        self, bench: Bench, end: str, attempts: int
+    ) -> None:
         claim = await bench.lease("req_1")
         await bench.ledger.step("begin", claim.record, "send")
 
@@ -251,7 +273,9 @@ class TestEndingALease:
         assert [] == await bench.claim()
         assert 1 == await bench.counter(end)
 
-    async def test_for_a_retry_brings_it_back_when_it_is_due_and_not_before(self, bench: Bench) -> None:
+    async def test_for_a_retry_brings_it_back_when_it_is_due_and_not_before(
+        self, bench: Bench
+    ) -> None:
         claim = await bench.lease("req_1")
         await bench.settle(claim, "retry", reason="busy", delay=timedelta(seconds=60))
 
@@ -281,7 +305,9 @@ class TestEndingALease:
         first, second, third = await bench.claim()
         stale = Ending(id="req_2", epoch=second.record.epoch + 1, end="done")
 
-        said = await bench.ledger.settle([an_ending(first, "done"), stale, an_ending(third, "dead")])
+        said = await bench.ledger.settle(
+            [an_ending(first, "done"), stale, an_ending(third, "dead")]
+        )
 
         assert [True, False, True] == said
         assert ["done", "leased", "dead"] == await bench.states("req_1", "req_2", "req_3")
@@ -306,7 +332,9 @@ class TestTheEventOfAnEnding:
         stream = await bench.redis.xrange(keys.key("events", "shop"))
         assert [{b"event": b'{"n":1}'}] == [fields for _, fields in stream]
 
-    async def test_is_not_there_again_when_it_was_appended_by_other_ways(self, bench: Bench) -> None:
+    async def test_is_not_there_again_when_it_was_appended_by_other_ways(
+        self, bench: Bench
+    ) -> None:
         await Events(bench.store).append(an_event(1))
         claim = await bench.lease("req_1")
         await bench.settle(claim, "done", bot="shop", event_key="evt_1", event=b"{}")
@@ -322,10 +350,14 @@ class TestTheEventOfAnEnding:
 
     async def test_is_not_written_when_the_lease_was_lost(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
-        late = Ending(id="req_1", epoch=claim.record.epoch + 1, end="done", bot="shop", event_key="k")
+        late = Ending(
+            id="req_1", epoch=claim.record.epoch + 1, end="done", bot="shop", event_key="k"
+        )
 
         assert [False] == await bench.ledger.settle([late])
-        assert 0 == await bench.redis.exists(keys.key("events", "shop"), keys.key("emitted", "k"))
+        assert 0 == await bench.redis.exists(
+            keys.key("events", "shop"), keys.key("emitted", "k")
+        )
 
 
 class TestWaking:
@@ -342,7 +374,9 @@ class TestWaking:
         await wakes.aclose()  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("how", ["accept", "retry", "release", "replay", "bind", "next"])
-    async def test_happens_whenever_there_may_be_something_to_do(self, bench: Bench, how: str) -> None:
+    async def test_happens_whenever_there_may_be_something_to_do(
+        self, bench: Bench, how: str
+    ) -> None:
         action = await self._prepared(bench, how)
         wakes = bench.ledger.wakes()
         await anext(wakes)

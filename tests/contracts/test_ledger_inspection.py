@@ -179,7 +179,9 @@ class TestStats:
         await bench.accept("req_3", dedupe="d1")
         bench.later(60)
 
-        assert {"accepted": 2, "done": 1, "dead": 1} == (await bench.inspection.stats()).last_minute
+        assert {"accepted": 2, "done": 1, "dead": 1} == (
+            await bench.inspection.stats()
+        ).last_minute
 
     async def test_name_the_workers_that_live(self, bench: Bench) -> None:
         await bench.ledger.beat("w1", {"slots": 4}, timedelta(seconds=60))

@@ -20,7 +20,9 @@ CLOSED = ["done", "ignored", "dead"]
 
 class TestReplay:
     @pytest.mark.parametrize("end", CLOSED)
-    async def test_makes_a_closed_record_ready_with_new_attempts(self, bench: Bench, end: str) -> None:
+    async def test_makes_a_closed_record_ready_with_new_attempts(
+        self, bench: Bench, end: str
+    ) -> None:
         await bench.closed("req_1", end)
 
         assert end == await bench.ledger.replay("req_1")
@@ -57,7 +59,9 @@ class TestReplay:
         with pytest.raises(NotFound, match="req_9"):
             await bench.ledger.replay("req_9")
 
-    async def test_gives_a_delivery_that_was_in_order_no_order_again(self, bench: Bench) -> None:
+    async def test_gives_a_delivery_that_was_in_order_no_order_again(
+        self, bench: Bench
+    ) -> None:
         await bench.install("w1")
         await bench.park("A", "req_1", "req_2", "req_3")
         await bench.bind("w1", "A")
@@ -114,7 +118,10 @@ class TestReplayOfASplitRequest:
         (again,) = await bench.claim()
         await bench.route(again, ("A", b"for A"), ("C", b"for C, longer"))
 
-        found = {one.id: (one.installation, one.bytes) for one in await bench.ledger.children("req_1")}
+        found = {
+            one.id: (one.installation, one.bytes)
+            for one in await bench.ledger.children("req_1")
+        }
         assert {"dlv_1_0001": ("w1", 5), "dlv_1_0002": ("other", 13)} == found
         assert ["ready", "ready"] == await bench.states("dlv_1_0001", "dlv_1_0002")
 
@@ -143,11 +150,13 @@ class TestReplayOfASplitRequest:
 
 class TestDrop:
     @pytest.mark.parametrize("state", ["ready", "retrying", "waiting", "parked", *CLOSED])
-    async def test_removes_the_record_and_all_that_belongs_to_it(self, bench: Bench, state: str) -> None:
+    async def test_removes_the_record_and_all_that_belongs_to_it(
+        self, bench: Bench, state: str
+    ) -> None:
         await _in_state(bench, state)
 
         assert state == await bench.ledger.drop("req_1")
-        assert [] == [key for key in await bench.redis.keys("*req_1*")]
+        assert [] == list(await bench.redis.keys("*req_1*"))
         assert await bench.ledger.show("req_1") is None
         assert await bench.ledger.stored_body("req_1") is None
 
@@ -180,7 +189,7 @@ class TestSweep:
 
         bench.later(60)
         assert (1, 0) == await bench.ledger.sweep(AGES)
-        assert [] == [key for key in await bench.redis.keys("*req_1*")]
+        assert [] == list(await bench.redis.keys("*req_1*"))
 
     async def test_counts_from_the_end_and_not_from_acceptance(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
@@ -189,13 +198,18 @@ class TestSweep:
 
         assert (0, 0) == await bench.ledger.sweep(AGES)
 
-    async def test_gives_up_what_nobody_connected_and_keeps_it_as_dead(self, bench: Bench) -> None:
+    async def test_gives_up_what_nobody_connected_and_keeps_it_as_dead(
+        self, bench: Bench
+    ) -> None:
         await bench.park("A", "req_1")
         bench.later(AGES["parked"])
 
         assert (0, 1) == await bench.ledger.sweep(AGES)
         record = await bench.record("req_1")
-        assert ("dead", "nobody connected A while it was parked") == (record.state, record.reason)
+        assert ("dead", "nobody connected A while it was parked") == (
+            record.state,
+            record.reason,
+        )
         assert 1 == await bench.counter("dead")
         assert (0, 0) == await bench.ledger.sweep(AGES)
 
@@ -217,7 +231,9 @@ class TestSweep:
         assert ["done", "done"] == await bench.states("req_3", "req_4")
         assert (2, 0) == await bench.ledger.sweep(AGES, most=3)
 
-    async def test_is_not_held_up_by_old_requests_that_were_closed_lately(self, bench: Bench) -> None:
+    async def test_is_not_held_up_by_old_requests_that_were_closed_lately(
+        self, bench: Bench
+    ) -> None:
         """Accepted long before the others, as after an outage, but not due for removal yet."""
         await bench.accept(*(f"req_slow_{n}" for n in range(3)))
         slow = await bench.claim()
@@ -248,7 +264,9 @@ class TestSweep:
         bench.later(AGES["ignored"])
         await bench.ledger.sweep(AGES)
 
-        assert [Accepted(status="duplicate", id="req_2")] == await bench.accept("req_3", dedupe="d1")
+        assert [Accepted(status="duplicate", id="req_2")] == await bench.accept(
+            "req_3", dedupe="d1"
+        )
 
     async def test_of_a_delivery_takes_it_from_its_request(self, bench: Bench) -> None:
         await bench.install("w1")

@@ -34,7 +34,9 @@ class TestRouting:
         )  # fmt: skip
         assert await homes.settle(claim, "done")
 
-    async def test_to_nobody_writes_nothing_when_it_may_not_be_parked(self, homes: Bench) -> None:
+    async def test_to_nobody_writes_nothing_when_it_may_not_be_parked(
+        self, homes: Bench
+    ) -> None:
         claim = await homes.lease("req_1")
         before = await homes.everything()
 
@@ -61,11 +63,17 @@ class TestRouting:
         await homes.bind("w2", "B")
         claim = await homes.lease("req_1")
 
-        routed = await homes.route(claim, ("A", b"for A"), ("B", b"for B, too"), ("C", b"nobody's"))
+        routed = await homes.route(
+            claim, ("A", b"for A"), ("B", b"for B, too"), ("C", b"nobody's")
+        )
 
         assert Routed(where="split", deliveries=3) == routed
         parent = await homes.record("req_1")
-        assert ("done", 3, "split into 3 deliveries") == (parent.state, parent.deliveries, parent.reason)
+        assert ("done", 3, "split into 3 deliveries") == (
+            parent.state,
+            parent.deliveries,
+            parent.reason,
+        )
         assert [
             ("dlv_1_0001", "ready", "A", "w1", "req_1", 5), ("dlv_1_0002", "ready", "B", "w2", "req_1", 10),
             ("dlv_1_0003", "parked", "C", "", "req_1", 8),
@@ -79,10 +87,14 @@ class TestRouting:
         for installation in ("w1", "w2"):
             await homes.bind(installation, "A", "share")
 
-        assert Routed(where="split", deliveries=2) == await homes.route(await homes.lease("req_1"), "A")
+        assert Routed(where="split", deliveries=2) == await homes.route(
+            await homes.lease("req_1"), "A"
+        )
         assert [BODY, BODY] == [one.body for one in await homes.claim()]
 
-    async def test_leaves_out_what_nobody_has_when_it_may_not_be_parked(self, homes: Bench) -> None:
+    async def test_leaves_out_what_nobody_has_when_it_may_not_be_parked(
+        self, homes: Bench
+    ) -> None:
         await homes.bind("w1", "A")
         claim = await homes.lease("req_1")
 
@@ -129,7 +141,9 @@ class TestBinding:
 
         assert (3, []) == await homes.bind("w1", "A")
         assert ["ready", "waiting", "waiting"] == await homes.states("req_1", "req_2", "req_3")
-        assert 3 == len([one for one in ("req_1", "req_2", "req_3") if (await homes.record(one)).ordered])
+        assert 3 == len(
+            [one for one in ("req_1", "req_2", "req_3") if (await homes.record(one)).ordered]
+        )
         for expected in ("req_1", "req_2", "req_3"):
             (claim,) = await homes.claim()
             assert (expected, "delivery", "w1", "shop") == (
@@ -138,7 +152,9 @@ class TestBinding:
             assert await homes.settle(claim, "done")
 
     @pytest.mark.parametrize("end", ["done", "ignored", "dead"])
-    async def test_lets_the_next_go_when_the_head_is_closed(self, homes: Bench, end: str) -> None:
+    async def test_lets_the_next_go_when_the_head_is_closed(
+        self, homes: Bench, end: str
+    ) -> None:
         head = await self._head_of_two(homes)
         await homes.settle(head, end)
 
@@ -150,7 +166,9 @@ class TestBinding:
 
         assert ["req_2"] == await homes.claimed_ids()
 
-    async def test_lets_the_next_go_when_the_head_crashed_to_its_death(self, homes: Bench) -> None:
+    async def test_lets_the_next_go_when_the_head_crashed_to_its_death(
+        self, homes: Bench
+    ) -> None:
         await self._two_released(homes)
         for _ in range(3):
             assert ["req_1"] == await homes.claimed_ids()
@@ -159,14 +177,18 @@ class TestBinding:
         assert ["req_2"] == await homes.claimed_ids()
 
     @pytest.mark.parametrize("end", ["retry", "release"])
-    async def test_lets_nobody_pass_a_head_that_is_tried_again(self, homes: Bench, end: str) -> None:
+    async def test_lets_nobody_pass_a_head_that_is_tried_again(
+        self, homes: Bench, end: str
+    ) -> None:
         head = await self._head_of_two(homes)
         await homes.settle(head, end)
 
         assert ["waiting"] == await homes.states("req_2")
         assert ["req_1"] == await homes.claimed_ids()
 
-    async def test_keeps_the_order_when_one_in_the_middle_is_dropped(self, homes: Bench) -> None:
+    async def test_keeps_the_order_when_one_in_the_middle_is_dropped(
+        self, homes: Bench
+    ) -> None:
         await homes.park("A", "req_1", "req_2", "req_3")
         await homes.bind("w1", "A")
         await homes.ledger.drop("req_2")
@@ -176,7 +198,9 @@ class TestBinding:
         await homes.settle(head, "done")
         assert ["req_3"] == await homes.claimed_ids()
 
-    async def test_puts_what_is_released_later_behind_what_is_on_its_way(self, homes: Bench) -> None:
+    async def test_puts_what_is_released_later_behind_what_is_on_its_way(
+        self, homes: Bench
+    ) -> None:
         await self._head_of_two(homes)
         await homes.bind("w1", "")
         await homes.park("A", "req_3")
@@ -229,7 +253,9 @@ class TestBinding:
 
 
 class TestOwnership:
-    async def test_take_over_inside_a_flow_evicts_the_owner_and_says_so(self, homes: Bench) -> None:
+    async def test_take_over_inside_a_flow_evicts_the_owner_and_says_so(
+        self, homes: Bench
+    ) -> None:
         await homes.bind("w1", "A")
 
         assert (0, ["w1"]) == await homes.bind("other", "A", "take_over")
@@ -241,7 +267,8 @@ class TestOwnership:
         )  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("ownership", "in_flow"), [("take_over", False), ("exclusive", True), ("exclusive", False)]
+        ("ownership", "in_flow"),
+        [("take_over", False), ("exclusive", True), ("exclusive", False)],
     )
     async def test_is_refused_with_the_owner_and_changes_nothing(
         self, homes: Bench, ownership: str, in_flow: bool

@@ -26,8 +26,12 @@ class TestAStep:
         claim = await bench.lease("req_1")
         await bench.ledger.step("begin", claim.record, "send")
 
-        assert ("ok", b"") == await bench.ledger.step("commit", claim.record, "send", b"\x00first")
-        assert ("result", b"\x00first") == await bench.ledger.step("begin", claim.record, "send")
+        assert ("ok", b"") == await bench.ledger.step(
+            "commit", claim.record, "send", b"\x00first"
+        )
+        assert ("result", b"\x00first") == await bench.ledger.step(
+            "begin", claim.record, "send"
+        )
 
     async def test_keeps_its_first_result(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
@@ -50,7 +54,9 @@ class TestAStep:
         assert ("begun", b"") == await bench.ledger.step("begin", claim.record, "probe")
 
     @pytest.mark.parametrize("meanwhile", ["leased", "ready", "retrying"])
-    async def test_may_be_committed_under_an_older_lease(self, bench: Bench, meanwhile: str) -> None:
+    async def test_may_be_committed_under_an_older_lease(
+        self, bench: Bench, meanwhile: str
+    ) -> None:
         """What was done was done: the worker hears that it is late, and its heir finds the result."""
         zombie = await bench.lease("req_1")
         await bench.ledger.step("begin", zombie.record, "send")
@@ -68,13 +74,17 @@ class TestAStep:
         assert b"sent" == journal["send:result"]
 
     @pytest.mark.parametrize("end", ["done", "ignored", "dead", "dropped"])
-    async def test_that_is_committed_after_the_end_leaves_nothing(self, bench: Bench, end: str) -> None:
+    async def test_that_is_committed_after_the_end_leaves_nothing(
+        self, bench: Bench, end: str
+    ) -> None:
         claim = await bench.lease("req_1")
         await bench.settle(claim, "dead" if end == "dropped" else end)
         if end == "dropped":
             await bench.ledger.drop("req_1")
 
-        assert ("ended", b"") == await bench.ledger.step("commit", claim.record, "send", b"sent")
+        assert ("ended", b"") == await bench.ledger.step(
+            "commit", claim.record, "send", b"sent"
+        )
         assert {} == await bench.ledger.journal("req_1")
 
 
@@ -111,7 +121,11 @@ class TestActivation:
         assert b"used link" == await bench.redis.get(keys.key("link", "hash"))
         home = await bench.installations.by_webhook_id("w1")
         assert home is not None
-        assert ("connected", "A", "A") == (home.connection, home.identifier, home.account and home.account.id)
+        assert ("connected", "A", "A") == (
+            home.connection,
+            home.identifier,
+            home.account and home.account.id,
+        )
         assert ["ready", "waiting"] == await bench.states("req_parked_1", "req_parked_2")
 
     async def test_closes_the_record_with_its_journal(self, bench: Bench, claim: Claim) -> None:
@@ -122,25 +136,33 @@ class TestActivation:
         assert {} == await bench.ledger.journal("req_1")
         assert 1 == await bench.counter("done")
 
-    async def test_keeps_what_is_left_of_the_lifetimes(self, bench: Bench, claim: Claim) -> None:
+    async def test_keeps_what_is_left_of_the_lifetimes(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         await bench.ledger.activate(self._args(claim))
 
         assert 0 < await bench.redis.pttl(keys.key("flow", "flow_1")) <= 60_000
         assert 0 < await bench.redis.pttl(keys.key("link", "hash")) <= 90_000
 
-    async def test_of_a_link_that_is_gone_makes_no_link(self, bench: Bench, claim: Claim) -> None:
+    async def test_of_a_link_that_is_gone_makes_no_link(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         await bench.redis.delete(keys.key("link", "hash"))
         await bench.ledger.activate(self._args(claim))
 
         assert not await bench.redis.exists(keys.key("link", "hash"))
 
-    async def test_without_an_identifier_binds_nothing(self, bench: Bench, claim: Claim) -> None:
+    async def test_without_an_identifier_binds_nothing(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         assert (0, []) == await bench.ledger.activate(self._args(claim, identifier=""))
 
         assert ["parked"] == await bench.states("req_parked_1")
         assert [] == await bench.installations.owners_of("linear", "A")
 
-    async def test_makes_a_state_that_would_have_expired_last(self, bench: Bench, claim: Claim) -> None:
+    async def test_makes_a_state_that_would_have_expired_last(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         state = keys.key("state-of", "w1", "integration", "i", "tokens")
         await bench.redis.hset(state, "payload", "old")  # type: ignore[misc]
         await bench.redis.expire(state, 60)
@@ -153,7 +175,9 @@ class TestActivation:
 
         await self._refused(bench, self._args(claim), LeaseLost)
 
-    @pytest.mark.parametrize("parts", [{"expected": b"another"}, {"flow": "flow_2", "expected": b"f2"}])
+    @pytest.mark.parametrize(
+        "parts", [{"expected": b"another"}, {"flow": "flow_2", "expected": b"f2"}]
+    )
     async def test_of_a_flow_that_is_not_the_current_one_is_refused(
         self, bench: Bench, claim: Claim, parts: dict[str, Any]
     ) -> None:
@@ -166,14 +190,18 @@ class TestActivation:
 
         await self._refused(bench, self._args(claim), Conflict)
 
-    async def test_of_an_identifier_that_is_taken_is_refused(self, bench: Bench, claim: Claim) -> None:
+    async def test_of_an_identifier_that_is_taken_is_refused(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         await bench.bind("w2", "B")
 
         await self._refused(
             bench, self._args(claim, identifier="B", ownership="exclusive"), AlreadyBound
         )
 
-    async def test_of_an_installation_that_is_gone_is_refused(self, bench: Bench, claim: Claim) -> None:
+    async def test_of_an_installation_that_is_gone_is_refused(
+        self, bench: Bench, claim: Claim
+    ) -> None:
         await bench.redis.delete(keys.key("installation", "w1"))
 
         await self._refused(bench, self._args(claim), NotFound)
@@ -189,5 +217,3 @@ class TestActivation:
             await bench.ledger.activate(args)
 
         assert before == await bench.everything()
-
-

@@ -31,7 +31,9 @@ async def connect(claim: Claim, tools: Tools) -> Outcome:
     try:
         reply = await _answer(raw, part, tools)
     except FlowRefused as refused:
-        return Done(reason=refused.cause, reply=failure(refused.cause, refused.detail))
+        again = part.path if raw.path == "/connect" else ""
+        page_of = failure(refused.cause, refused.detail, again=again)
+        return Done(reason=refused.cause, reply=page_of)
     except (Permanent, NotFound) as error:
         return Done(
             reason=f"misconfigured: {error}", reply=failure("misconfigured", str(error))

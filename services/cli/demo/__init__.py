@@ -1,5 +1,5 @@
 """`waypost demo`: the whole system, four simulated providers, two bots, and proof that everything arrived."""
 
-from services.cli.demo.run import demo
+from services.cli.demo.run import run
 
-__all__ = ["demo"]
+__all__ = ["run"]

@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from services.cli.api import Api
 from services.cli.demo.browser import Person
 from services.cli.demo.plan import BOTS, INTEGRATIONS, KINDS, ROUNDS, Wish, secrets_for, wishes
-from services.cli.up import running, told_to_stop
+from services.cli.up import running, stoppable, until_stopped
 from services.simulator import Simulator
 from services.simulator.defaults import furnish
 from shared.config import Bind, Settings
@@ -41,6 +42,12 @@ class Sent(Struct, frozen=True):
     wish: Wish
     body: str
     status: int
+
+
+def run(*, once: bool) -> int:
+    """Play it; 0 when every webhook arrived once, 130 when a signal ended it before that was known."""
+    played = asyncio.run(stoppable(demo(once=once)))
+    return 130 if played is None else played
 
 
 async def demo(*, once: bool) -> int:
@@ -94,7 +101,8 @@ async def _play(system: System, simulator: Simulator, *, once: bool) -> int:
     right = await _show(api, simulator, sent)
     if not once:
         _greet(system)
-        await told_to_stop(system)
+        with suppress(asyncio.CancelledError):  # the way out that the last line told of
+            await until_stopped(system)
     return 0 if right else 1
 
 

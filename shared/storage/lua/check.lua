@@ -65,14 +65,16 @@ each('parked', function(where, key)
   end
 end)
 
--- Orders: only open ordered records, by their place; the first one is on its way, only those behind it wait.
+-- Orders: only open ordered records, by their place; one is on its way, the others wait.
 each('order', function(installation, key)
-  for place, id in ipairs(members(key)) do
+  local under_way = 0
+  for _, id in ipairs(members(key)) do
     local r = rows[id] or {}
     expect(r['ordered'] and r['installation'] == installation and redis.call('ZSCORE', key, id) == r['seq'], id, 'is in an order it does not belong to')
     expect(TICKET[r['state']] or r['state'] == 'waiting', id, 'holds up its order but is', tostring(r['state']))
-    expect(place > 1 or r['state'] ~= 'waiting', id, 'waits behind nobody')
+    if TICKET[r['state']] then under_way = under_way + 1 end
   end
+  expect(under_way == 1, 'the order of', installation, 'has', tostring(under_way), 'records under way')
 end)
 for id, r in pairs(rows) do
   expect(r['state'] ~= 'waiting' or in_zset('order:' .. r['installation'], id), id, 'waits, but in no order')

@@ -12,10 +12,15 @@ class Cause(Struct, frozen=True):
     sentence: str
     action: str = "again"  # again | link | none: what the one button or hint offers
     status: int = 200
+    is_choice: bool = (
+        False  # the person wanted it so: nothing to be alarmed about, nothing to explain
+    )
 
 
 CAUSES: dict[str, Cause] = {
-    "cancelled": Cause("You cancelled", "Nothing was connected and nothing was changed."),
+    "cancelled": Cause(
+        "You cancelled", "Nothing was connected and nothing was changed.", is_choice=True
+    ),
     "admin_approval": Cause(
         "An administrator must approve this",
         "The provider asks for the approval of an administrator of your workspace. Once given, start again.",
@@ -59,7 +64,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "provider_error": Cause(
         "The provider refused",
-        "It gave the reason below. Often, trying again a little later helps.",
+        "Nothing was connected. Often, trying again a little later helps.",
     ),
     "provider_busy": Cause(
         "The provider is busy",
@@ -94,10 +99,12 @@ CAUSES: dict[str, Cause] = {
         "again",
         403,
     ),
-    "invalid_input": Cause("Something you entered is not right", "See the note below."),
+    "invalid_input": Cause(
+        "Something you entered is not right", "The details say what is expected."
+    ),
     "misconfigured": Cause(
         "This integration is not set up yet",
-        "Whoever runs this service must finish its set-up. The note below says what is missing.",
+        "Whoever runs this service must finish its set-up. The details say what is missing.",
         "none",
     ),
     "internal": Cause(

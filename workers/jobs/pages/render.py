@@ -43,13 +43,13 @@ def page(template: str, status: int = 200, **facts: Any) -> Reply:
 
 
 def failure(cause: str, detail: str = "", *, again: str = "", reference: str = "") -> Reply:
-    """The page for *cause*; *again* is where its one button leads, *detail* the provider's own words."""
+    """The page for *cause*; *again* is where its one button leads, *detail* what is known beside it."""
     words = cause_of(cause)
     return page(
         "failure",
         words.status,
         cause=words,
-        detail=detail[:500],
+        detail="" if words.is_choice else detail[:500],
         again=again if words.action == "again" else "",
         reference=reference,
     )
