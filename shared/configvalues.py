@@ -157,9 +157,24 @@ def store_url(text: str) -> str:
     return text
 
 
+def _place(text: str) -> Path:
+    """
+    A path with its `~` resolved.
+
+    >>> _place("/tmp/./x")
+    PosixPath('/tmp/x')
+    """
+    if "\0" in text:
+        raise Unreadable(f"{text!r} is not a path: it holds a NUL", "write the whole path")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody of that name
+        raise Unreadable(f"{text!r} is nobody's home", "write the whole path") from None
+
+
 def folder(text: str) -> Path:
     """Read a folder that may have to be made."""
-    found = Path(text).expanduser()
+    found = _place(text)
     if found.exists() and not found.is_dir():
         raise Unreadable(f"{found} is a file", "name a folder")
     return found.absolute()
@@ -167,9 +182,7 @@ def folder(text: str) -> Path:
 
 def folders(text: str) -> tuple[Path, ...]:
     """Read folders that exist, separated as in PATH."""
-    found = tuple(
-        Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part.strip()
-    )
+    found = tuple(_place(part).absolute() for part in text.split(os.pathsep) if part.strip())
     for place in found:
         if not place.is_dir():
             raise Unreadable(
@@ -180,7 +193,7 @@ def folders(text: str) -> tuple[Path, ...]:
 
 def path(text: str) -> Path | None:
     """Read a path; empty is none."""
-    return Path(text).expanduser().absolute() if text else None
+    return _place(text).absolute() if text else None
 
 
 def admin_token(text: str) -> str:

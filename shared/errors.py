@@ -21,6 +21,7 @@ Errors say what happens next; `workers.journey` and `services.web` alone listen.
     ├── LeaseLost              another worker owns the record now; stop, write nothing
     ├── NotFound               what was asked for does not exist
     ├── Conflict               it exists already, or belongs to somebody else
+    │   └── AlreadyBound         another installation has the identifier
     ├── CommandRefused         the store answered with an error: a bug of ours, or missing rights
     └── SetupFailed            the operator must change something; says what and how
 """
@@ -140,6 +141,15 @@ class CommandRefused(WaypostError):
         """Keep the code apart from the sentence."""
         self.code = reply.partition(" ")[0]
         super().__init__(reply)
+
+
+class AlreadyBound(Conflict):
+    """Another installation has the identifier; *owner* is its webhookId."""
+
+    def __init__(self, owner: str) -> None:
+        """Keep the owner apart from the sentence."""
+        self.owner = owner
+        super().__init__("another installation has this identifier already")
 
 
 class SetupFailed(WaypostError):

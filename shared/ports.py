@@ -109,8 +109,8 @@ class BotsPort(Protocol):
 class EventsPort(Protocol):
     """Streams of events."""
 
-    async def append(self, event: Event) -> None:
-        """Once per event id."""
+    async def append(self, event: Event, key: str = "") -> None:
+        """Once per key, which is the event's id unless given."""
 
 
 class SecretsPort(Protocol):
@@ -147,6 +147,12 @@ class StatesPort(Protocol):
     ) -> StoredState:  # fmt: skip
         """Replace it."""
 
+    async def exchange(
+        self, installation: Installation, type: StateType, owner: str, name: str,
+        expected: Mapping[str, Any], payload: Mapping[str, Any],
+    ) -> bool:  # fmt: skip
+        """Replace it if it still is *expected*."""
+
     async def prepared(
         self, installation: Installation, type: StateType, owner: str, name: str,
         payload: Mapping[str, Any],
@@ -175,6 +181,22 @@ class SealedStatePort(Protocol):
     @property
     def meta(self) -> bytes:
         """JSON."""
+
+
+class TurnsPort(Protocol):
+    """Whose turn it is to refresh."""
+
+    async def take(self, webhook_id: str, holder: str) -> bool:
+        """Be the only one for a while."""
+
+    async def drop(self, webhook_id: str, holder: str) -> None:
+        """End it early."""
+
+    async def begin(self, webhook_id: str, holder: str, name: str, now: float) -> float | None:
+        """Note that something begins; if it had begun before, when."""
+
+    async def forget(self, webhook_id: str, holder: str, name: str) -> None:
+        """It was provably not processed."""
 
 
 class FlowsPort(Protocol):

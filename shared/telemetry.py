@@ -41,6 +41,7 @@ EVENTS: Final[dict[str, str]] = {
     "record.broke": "a job broke in a way nobody foresaw; the line has the trace: record",
     "lease.lost": "a lease could not be renewed; its job was stopped: record, worker",
     "ledger.swept": "retention ended: removed, unmatched",
+    "reply.lost": "a reply could not be sent, its record ended all the same: record, error",
     "reply.too_large": "a worker's reply was over 1 MiB and became a 502: size",
     "handler.failed": "an integration's own code raised; the line has the trace: integration, handler",
     "script.failed": "an event script failed, the usual type was used: script, kind, line",

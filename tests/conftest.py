@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from shared.storage.connection import Store, connect
 from shared.storage.embedded import EmbeddedValkey
 
-pytest_plugins = ["tests.needs"]
+pytest_plugins = ["tests.needs", "tests.journeys.system"]
 
 settings.register_profile(
     "waypost", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]

@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from shared.errors import (
+    AlreadyBound,
     Conflict,
     FlowRefused,
     NotFound,
-    ProviderBusy,
     Transient,
-    UnknownOutcome,
 )
 from shared.integrations.configurations import type_of
 from shared.model.flows import Flow
@@ -39,15 +31,14 @@ from shared.steps.effects import (
     StepState,
 )
 from workers.installed import Installed
+from workers.sending import send
+from workers.tokens import OAUTH_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.model.calls import HttpAnswer, HttpCall
     from shared.oauth import Tokens
     from workers.tools import Tools
-
-OAUTH_STATE = "oauth"  # the name of the state that holds the tokens
 
 
 class AwaitsConfirmation(Transient):
@@ -136,21 +127,15 @@ class CallbackEffects:
         if flow.status == "connected":
             return
         if flow.confirm:
-            await self._await_confirmation(flow)
+            await await_confirmation(flow, self._tools)
         try:
             await self._tools.ledger.activate(await self._arguments(flow, wanted))
         except NotFound as error:
             raise FlowRefused("misconfigured", str(error)) from None
-        except Conflict as error:
-            cause = "already_bound" if "identifier" in str(error) else "flow_expired"
-            raise FlowRefused(cause) from None
-
-    async def _await_confirmation(self, flow: Flow) -> None:
-        if flow.expires_at <= self._tools.clock.now():
-            raise FlowRefused("flow_expired", "nobody confirmed it in time")
-        if flow.status != "confirming":
-            await self._tools.flows.update_flow(flow.id, status="confirming")
-        raise AwaitsConfirmation("waits for the operator's confirmation")
+        except AlreadyBound:
+            raise FlowRefused("already_bound") from None
+        except Conflict:
+            raise FlowRefused("flow_expired") from None
 
     async def _arguments(self, flow: Flow, wanted: Activate) -> Sequence[bytes | str | int]:
         home, definition = self._owner.installation, self._owner.definition
@@ -178,14 +163,8 @@ class CallbackEffects:
         ]  # fmt: skip
 
 
-async def send(tools: Tools, call: HttpCall) -> HttpAnswer:
-    """Send to the provider; what is idempotent, up to three times within ten seconds."""
-    if not call.idempotent:
-        return await tools.provider.send(call)
-    attempts = AsyncRetrying(
-        retry=retry_if_exception_type((ProviderBusy, UnknownOutcome)),
-        stop=stop_after_attempt(3) | stop_after_delay(10),
-        wait=wait_random_exponential(multiplier=0.2, max=3),
-        reraise=True,
-    )
-    return await attempts(tools.provider.send, call)
+async def await_confirmation(flow: Flow, tools: Tools) -> None:
+    """Say on the flow's page that it waits, and come round again."""
+    if flow.status != "confirming":
+        await tools.flows.update_flow(flow.id, status="confirming")
+    raise AwaitsConfirmation("waits for the operator's confirmation")

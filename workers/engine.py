@@ -74,14 +74,17 @@ class Engine(Worker):
         background = [
             asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)
         ]
+        for task in background:
+            task.add_done_callback(self._stop)
         try:
             await self._work()
-            await self._drain()
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await self._drain()
+            await _cancel(background)
             log.info("worker.stopped", worker=self.name, done=self.jobs_complete)
+        for task in background:
+            if not task.cancelled():
+                await task  # what broke it is what ends us
 
     async def _work(self) -> None:
         failures = 0
@@ -92,7 +95,7 @@ class Engine(Worker):
                 failures = 0
             except StoreUnavailable as error:
                 failures += 1
-                pause = min(0.1 * 2**failures, 3.0)
+                pause = min(0.1 * 2 ** min(failures, 5), 3.0)
                 log.warning("store.unavailable", worker=self.name, error=str(error))
             if self.burst and not self.held and pause != 0:
                 return
@@ -117,13 +120,21 @@ class Engine(Worker):
                 await self.nudge.wait()
 
     def _start(self, claim: Claim) -> None:
+        id = claim.record.id
+        if id in self.held:
+            self._lose(id)  # it came back to us before we heard that it was lost
         carry = self.functions["carry"].coroutine
-        task = asyncio.create_task(carry(self.ctx, claim), name=claim.record.id)
-        self.held[claim.record.id] = (claim.record, task)
+        task = asyncio.create_task(carry(self.ctx, claim), name=id)
+        self.held[id] = (claim.record, task)
         task.add_done_callback(self._ended)
 
+    def _lose(self, id: str) -> None:
+        log.warning("lease.lost", record=id, worker=self.name)
+        self.held[id][1].cancel()
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.held.pop(task.get_name(), None)
+        if self.held.get(task.get_name(), (None, None))[1] is task:
+            del self.held[task.get_name()]
         self.nudge.set()
         if task.cancelled():
             return
@@ -150,11 +161,10 @@ class Engine(Worker):
                 await self._renew_once()
 
     async def _renew_once(self) -> None:
-        held = [(record.id, record.epoch) for record, _ in self.held.values()]
-        for lost in await self.leases.renew(held) if held else ():
-            if lost in self.held:
-                log.warning("lease.lost", record=lost, worker=self.name)
-                self.held[lost][1].cancel()
+        held = {record.id: record.epoch for record, _ in self.held.values()}
+        for lost in await self.leases.renew(list(held.items())) if held else ():
+            if lost in self.held and self.held[lost][0].epoch == held[lost]:
+                self._lose(lost)
 
     async def _beat(self) -> None:
         while True:
@@ -172,13 +182,18 @@ class Engine(Worker):
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN)
         left = list(self.held.values())
-        for _, task in left:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in left), return_exceptions=True)
+        await _cancel([task for _, task in left])
         if left:
-            await self.leases.settle(
-                [Ending(id=r.id, epoch=r.epoch, end="release") for r, _ in left]
-            )
+            with contextlib.suppress(StoreUnavailable):  # then the leases run out
+                await self.leases.settle(
+                    [Ending(id=r.id, epoch=r.epoch, end="release") for r, _ in left]
+                )
+
+    def _stop(self, task: asyncio.Task[None]) -> None:
+        """Without its background a worker would look alive and lose every lease, so it drains and ends."""
+        if not task.cancelled():
+            self.allow_pick_jobs = False
+            self.nudge.set()
 
     def handle_sig(self, signum: Signals) -> None:
         """Stop claiming; `main` drains and returns."""
@@ -193,3 +208,17 @@ class Engine(Worker):
         """Let go of what `on_startup` opened."""
         if self.on_shutdown:
             await self.on_shutdown(self.ctx)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """
+    Cancel until it is heard.
+
+    Before Python 3.12 `asyncio.wait_for`, in which redis-py sends, may swallow a cancellation:
+    https://github.com/python/cpython/issues/86296
+    """
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=0.2)

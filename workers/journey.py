@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 from msgspec import Struct
 
-from shared.errors import LeaseLost, Permanent, SignatureMismatch, Transient, UnknownOutcome
+from shared.errors import (
+    Conflict,
+    LeaseLost,
+    NotFound,
+    Permanent,
+    SignatureMismatch,
+    StoreUnavailable,
+    Transient,
+    UnknownOutcome,
+)
 from shared.model.outcomes import Dead, Done, Ignored, Outcome, Retry, Settled
 from shared.retries import MAX_ATTEMPTS, retry_delay
 from shared.storage.ledger import Ending
@@ -44,6 +53,10 @@ class Answers(Protocol):
         """Publish *reply*; nobody listening is fine."""
 
 
+def _pass_by(_place: str) -> None:
+    """Come by a named fail-point, where nobody wants to see this process die."""
+
+
 class Journey(Struct, frozen=True, kw_only=True):
     """What carrying a record takes."""
 
@@ -53,17 +66,21 @@ class Journey(Struct, frozen=True, kw_only=True):
     address_of: Callable[[Claim], ReplyAddress | None]
     clock: Clock
     chance: Chance
+    reach: Callable[[str], None] = _pass_by  # named fail-points
 
     async def carry(self, claim: Claim) -> None:
         """Bring *claim* to its end, or to its next attempt."""
         begun = self.clock.monotonic()
         try:
+            self.reach("claim.done")
             outcome = await self._attempt(claim)
+            self.reach("settle.before")
             if not await self._settle(claim.record, outcome):
                 raise LeaseLost(claim.record.id)
         except LeaseLost:
             log.warning("record.lost", record=claim.record.id, epoch=claim.record.epoch)
             return
+        self.reach("settle.done")
         await self._answer(claim, outcome)
         self._tell(claim.record, outcome, self.clock.monotonic() - begun)
 
@@ -74,7 +91,7 @@ class Journey(Struct, frozen=True, kw_only=True):
             return Ignored(f"signature refused: {error}")
         except UnknownOutcome as error:
             return Dead(f"the outcome is not known and it is never tried twice: {error}")
-        except Permanent as error:
+        except (Permanent, NotFound, Conflict) as error:
             return Dead(str(error))
         except Transient as error:
             return self._again(claim.record.attempts + 1, error)
@@ -92,7 +109,10 @@ class Journey(Struct, frozen=True, kw_only=True):
         reply = getattr(outcome, "reply", None)
         address = self.address_of(claim)
         if reply is not None and address is not None:
-            await self.answers.answer(address, reply)
+            try:
+                await self.answers.answer(address, reply)
+            except StoreUnavailable as error:  # the end is written all the same
+                log.warning("reply.lost", record=claim.record.id, error=str(error))
 
     def _tell(self, record: Record, outcome: Outcome, seconds: float) -> None:
         log.info(

@@ -31,6 +31,7 @@ from shared.storage.flows import Flows
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
 from shared.storage.states import States
+from shared.storage.turns import Turns
 from shared.storage.vault import Secrets, Vault
 from shared.telemetry import configure
 from shared.vrl.pool import VrlPool
@@ -86,6 +87,7 @@ async def start(ctx: dict[str, Any]) -> None:
             address_of=address_of,
             clock=clock,
             chance=chance,
+            reach=tools.reach,
         )
         sweeper = asyncio.create_task(sweep_for_ever(ledger))
         stack.callback(sweeper.cancel)
@@ -116,6 +118,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
         catalogue=Catalogue(Definitions(store), clock),
         installations=Installations(store, vault),
         states=States(store, vault),
+        turns=Turns(store),
         secrets=Secrets(store, vault),
         flows=Flows(store),
         bots=Bots(store, vault),

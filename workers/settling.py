@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from shared.errors import StoreUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.storage.ledger import Ending
 
 MOST = 200  # endings per call
+PAUSES = (
+    0.1,
+    0.2,
+    0.4,
+    0.8,
+    1.6,
+    3.2,
+)  # seconds between tries while the store is away; a lease lives longer
 
 
 class SettlesMany(Protocol):
@@ -45,9 +55,18 @@ class Settler:
         finally:
             self._sending = None
 
+    async def _settled(self, endings: list[Ending]) -> list[bool]:
+        """Through a short absence of the store: repeating is safe, and what is done need not be done again."""
+        for pause in PAUSES:
+            try:
+                return await self._ledger.settle(endings)
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+        return await self._ledger.settle(endings)
+
     async def _commit(self, batch: list[tuple[Ending, asyncio.Future[bool]]]) -> None:
         try:
-            results = await self._ledger.settle([ending for ending, _ in batch])
+            results = await self._settled([ending for ending, _ in batch])
         except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
             for _, written in batch:
                 if not written.done():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SecretsPort,
         Sends,
         StatesPort,
+        TurnsPort,
         VaultPort,
     )
     from workers.catalogue import Catalogue
@@ -34,6 +35,7 @@ class Tools:
     catalogue: Catalogue
     installations: InstallationsPort
     states: StatesPort
+    turns: TurnsPort
     secrets: SecretsPort
     flows: FlowsPort
     bots: BotsPort

@@ -63,8 +63,15 @@ class Api:
             name: value for name, value in (query or {}).items() if value not in (None, "")
         }
         url = f"{self._url}/v1/admin/" + "/".join(quote(part, safe="") for part in path)
+        return self._ask(method, url + (f"?{urlencode(wanted)}" if wanted else ""), body)
+
+    def health(self) -> Any:
+        """`/health` of the staff port: what its store promises."""
+        return self._ask("GET", f"{self._url}/health")
+
+    def _ask(self, method: str, url: str, body: Any = None) -> Any:
         request = Request(  # noqa: S310 - the api's own origin
-            url + (f"?{urlencode(wanted)}" if wanted else ""),
+            url,
             data=None if body is None else orjson.dumps(body),
             method=method,
             headers={

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from services.cli import show
+from services.cli import presence, show
 from services.cli.api import Api
 from shared.config import Settings, unknown_variables
 from shared.errors import WaypostError
 from shared.sealing import PublicKey
 from shared.secret import KeyRing, SealingKey
-from shared.storage.checks import promise
+from shared.storage import nest
+from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
-from shared.storage.nest import Nest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,10 +82,18 @@ def _keys(what: str, read: Callable[[], object]) -> Finding:
 
 
 async def _store(settings: Settings) -> list[Finding]:
-    url = settings.redis_url or Nest.at(settings.data_dir).url
+    """The store that is named, or the embedded one, or the one that a running `up` was given by a flag."""
     try:
-        async with await connect(url) as store:
-            promised = await promise(store)
+        if url := settings.redis_url or nest.url_of(settings.data_dir):
+            async with await connect(url) as store:
+                promised = await promise(store)
+        elif presence.found(settings.data_dir):
+            told = await asyncio.to_thread(lambda: Api.from_settings().health()["store"])
+            promised = msgspec.convert(told, Promise)
+        else:
+            said = f"no Waypost runs its store in {settings.data_dir}"
+            fix = "start it: waypost up; or name another store with WAYPOST_REDIS_URL"
+            return [Finding("store", ok=False, said=said, fix=fix)]
     except WaypostError as error:
         return [_wrong("store", error, "start it, or `waypost up` for the embedded one")]
     found = [Finding("store", ok=True, said=f"{promised.server}. {promised.sentence}")]

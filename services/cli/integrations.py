@@ -139,5 +139,5 @@ def try_one(
         "The script found no identifier: the request would be nobody's.",
     )
     if found["leftOut"]:
-        show.line(f"{found['leftOut']} entries of the array name nobody and are left out")
+        show.line(f"{found['leftOut']} of the array's entries name nobody and are left out")
     return None

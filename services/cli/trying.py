@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
 
-from shared.errors import SetupFailed
+from shared.errors import ScriptFailed, ScriptInvalid, SetupFailed
 from shared.integrations.definition import compile_scripts, load_folder
+from shared.integrations.folder import DEFINITION
 from shared.integrations.registry import handlers_of
 from shared.routing import left_out, slices
 from shared.vrl.pool import VrlPool
@@ -25,10 +27,22 @@ async def checked(folder: Path, *, allow_loopback: bool = False) -> Definition:
     definition = load_folder(folder, allow_loopback=allow_loopback)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     async with VrlPool(size=1) as scripts:
-        await compile_scripts(definition, scripts)
+        try:
+            await compile_scripts(definition, scripts)
+        except ScriptInvalid as error:
+            raise _in_file(folder, error) from None
     if (folder / "handlers.py").is_file():
         handlers_of(definition.name, folder)
     return definition
+
+
+def _in_file(folder: Path, error: ScriptInvalid | ScriptFailed) -> ScriptInvalid | ScriptFailed:
+    """*error* under the name of the script's file, where the definition has it."""
+    named: Any = tomllib.loads((folder / DEFINITION).read_text("utf-8"))
+    for part in error.script.rpartition(" ")[2].split("."):
+        named = named.get(part) if isinstance(named, dict) else None
+    where = str(folder / named) if isinstance(named, str) else error.script
+    return type(error)(where, error.kind, error.message, error.line)
 
 
 async def found_in(folder: Path, event: str) -> dict[str, Any]:
@@ -41,9 +55,13 @@ async def found_in(folder: Path, event: str) -> dict[str, Any]:
             'write extractScript = "extract.vrl" under [identifier] in its definition.toml',
         )
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    name = f"{definition.name} identifier.extractScript"
+    given = _event(event)
     async with VrlPool(size=1) as pool:
-        value = await pool.run(name, scripts.extract_script, _event(event))
+        try:
+            name = f"{definition.name} identifier.extractScript"
+            value = await pool.run(name, scripts.extract_script, given)
+        except (ScriptInvalid, ScriptFailed) as error:
+            raise _in_file(folder, error) from None
     parts = [
         {"identifier": one.identifier, "body": one.body and one.body.decode()}
         for one in slices(value)
@@ -53,15 +71,16 @@ async def found_in(folder: Path, event: str) -> dict[str, Any]:
 
 def _event(where: str) -> dict[str, Any]:
     """The event in the file *where*; `secrets` may be left out of it."""
+    what = "standard input" if where == "-" else where
     try:
         text = sys.stdin.buffer.read() if where == "-" else Path(where).read_bytes()
         found = orjson.loads(text.removeprefix(b"\xef\xbb\xbf"))
     except OSError as error:
-        raise SetupFailed(f"{where} cannot be read: {error.strerror}", _FIX) from None
+        raise SetupFailed(f"{what} cannot be read: {error.strerror}", _FIX) from None
     except orjson.JSONDecodeError as error:
-        raise SetupFailed(f"{where} is not JSON: {error}", _FIX) from None
+        raise SetupFailed(f"{what} is not JSON: {error}", _FIX) from None
     if not isinstance(found, dict):
-        raise SetupFailed(f"{where} is not a JSON object", _FIX)
+        raise SetupFailed(f"{what} is not a JSON object", _FIX)
     return {"secrets": {}, **found}
 
 

@@ -61,6 +61,7 @@ class Admission:
 
 async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted:
     """Put *raw* on disk; raises a refusal with 503 and Retry-After when the queue is full or the store is away."""
+    ports.reach("accept.before_store")
     accepted = await ports.ledger.accept(
         Accept(
             id=raw.id,
@@ -72,6 +73,7 @@ async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted
             installation=to.installation,
         )
     )
+    ports.reach("accept.stored")
     if accepted.status == "full":
         raise unavailable("the queue is full", 5.0 + 25.0 * ports.chance.fraction())
     return accepted

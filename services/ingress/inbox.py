@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -40,10 +39,10 @@ class Inbox:
 
     async def close(self) -> None:
         """Stop."""
-        if self._listener is not None:
+        # A cancel that meets redis-py while it connects is swallowed there, so it is said until it is heard.
+        while self._listener is not None and not self._listener.done():
             self._listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listener
+            await asyncio.wait({self._listener}, timeout=0.1)
 
     def expect(self, nonce: str) -> tuple[ReplyAddress, asyncio.Future[Reply]]:
         """An address to send along, and the reply that may come."""

@@ -20,6 +20,7 @@ from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable
+from shared.failpoints import FailPoints
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -68,6 +69,7 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
         clock=clock,
         chance=chance,
         origin=settings.public_url,
+        reach=FailPoints(settings.failpoint).reach,
     )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from shared.clock import Chance, Clock
     from shared.model.jobs import Accept, Accepted
@@ -49,6 +50,10 @@ class Seals(Protocol):
         """Only a worker can open this, and only under the same *info*."""
 
 
+def pass_by(_place: str) -> None:
+    """Come by a named fail-point, where nobody wants to see this process die."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class IngressPorts:
     """Everything the routes use."""
@@ -62,6 +67,7 @@ class IngressPorts:
     origin: str  # the public URL
     webhook_wait: float = 2.0  # seconds
     browser_wait: float = 25.0
+    reach: Callable[[str], None] = pass_by  # named fail-points
 
 
 PORTS = web.AppKey("ports", IngressPorts)

@@ -32,9 +32,10 @@ async def installation_webhook(request: web.Request) -> web.StreamResponse:
     ports = accept.ports_of(request)
     path, _ = accept.target_of(request)
     webhook_id, _, rest = path[1:].partition("/")
+    webhook_id = webhook_id.lower()  # RFC 9562 §4: read without regard to case
     name = await ports.doors.hook(webhook_id)
     door = await ports.doors.door(name) if name else None
-    if door is None:
+    if door is None or not door.enabled:
         raise NotFound("there is no such webhook")
     return await _webhook(request, door, "installation", (webhook_id, f"/{rest}"))
 

@@ -53,6 +53,11 @@ def _global_problems(definition: Definition) -> Iterator[Misspelt]:
                 ("verify",), "is missing: who checks that a webhook is genuine?", fix
             )
         return
+    if definition.verify.scheme == "handler" and not (
+        definition.url or definition.runtime == "python"
+    ):
+        problem = "says that the handler verifies, and there is no code: neither handlers.py nor a url"
+        yield Misspelt(("verify", "scheme"), problem, "name a scheme, or add handlers.py")
     yield from _verify_problems(definition, definition.verify, None, ("verify",))
     if definition.identifier and definition.identifier.extract_script:
         for place in definition.verify.places:

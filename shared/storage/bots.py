@@ -82,9 +82,9 @@ class Events:
         """Keep them in *store*; a reader that waits uses a connection of its own."""
         self._store = store
 
-    async def append(self, event: Event) -> None:
-        """Store *event* once, whatever number of attempts brings it."""
-        args = (event.bot_id, event.id, msgspec.json.encode(event), _REMEMBERED)
+    async def append(self, event: Event, key: str = "") -> None:
+        """Store *event* once per *key* (its id unless given), whatever number of attempts brings it."""
+        args = (event.bot_id, key or event.id, msgspec.json.encode(event), _REMEMBERED)
         await self._store.scripts.run("append_event", args)
 
     async def read(

@@ -48,6 +48,8 @@ link:HASH                          string  `ConnectLink` JSON; expires
 flow:ID                            string  `Flow` JSON; expires
 flow-of:WEBHOOKID                  string  the installation's one current flow
 oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
+turn:WEBHOOKID                     string  who refreshes its tokens now; expires
+refresh-of:WEBHOOKID               hash    VERSION of tokens whose refresh was begun: since; expires
 events:BOT                         stream  events of a bot without a URL
 emitted:EVENT                      string  an event id that was stored already; expires
 token:HASH                         string  a runtime token's claims

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from shared.errors import Conflict, LeaseLost, NotFound
+from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Accept, Accepted, Claim, Record, Routed
 from shared.model.requests import RawRequest
 from shared.storage import keys
@@ -250,15 +250,6 @@ def bound(reply: list[Any]) -> tuple[int, list[str]]:
             raise Conflict("the connect flow was replaced by a newer one, or has ended")
         case _:
             raise LeaseLost(said)
-
-
-class AlreadyBound(Conflict):
-    """Another installation has the identifier; *owner* is its webhookId."""
-
-    def __init__(self, owner: str) -> None:
-        """Keep the owner."""
-        self.owner = owner
-        super().__init__("another installation has this identifier already")
 
 
 def _was(id: str, reply: list[bytes]) -> str:

@@ -100,6 +100,18 @@ class States:
             if await self._put(place, "same", found.sealed, merged, meta):
                 return _state(place, merged, meta)
 
+    async def exchange(
+        self, installation: Installation, type: StateType, owner: str, name: str,
+        expected: Mapping[str, Any], payload: Mapping[str, Any],
+    ) -> bool:  # fmt: skip
+        """Replace the payload if it still is *expected*; False when somebody else was first."""
+        place = _Place(installation, type, owner, name)
+        found = await self._found(place)
+        if found is None or found.state.payload != dict(expected):
+            return False
+        meta = self._meta(place, found, found.state.expiry)
+        return await self._put(place, "same", found.sealed, dict(payload), meta)
+
     async def get_or_set(
         self, installation: Installation, type: StateType, owner: str, name: str,
         payload: Mapping[str, Any], *, expiry: int | None = None,

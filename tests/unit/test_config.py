@@ -184,6 +184,14 @@ class TestWhatIsWrongIsSaidWithItsFix:
             "WAYPOST_WORKER is not read by anything; did you mean WAYPOST_WORKERS?"
         ] == found
 
+    @pytest.mark.parametrize(
+        "name", ["WAYPOST_DATA_DIR", "WAYPOST_KEYS", "WAYPOST_INTEGRATIONS"]
+    )
+    @pytest.mark.parametrize("text", ["~nobody-of-that-name/x", "~\0", "/tmp/\0"])
+    def test_a_path_that_is_none(self, name: str, text: str) -> None:
+        with pytest.raises(SetupFailed, match=name):
+            Settings.from_env({"HOME": "/tmp/nobody", name: text})
+
     @given(st.sampled_from(VARIABLES), st.text(max_size=40))
     def test_whatever_is_written_is_taken_or_refused_in_words(
         self, variable: Variable, text: str

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import DefinitionInvalid
 from shared.integrations.definition import decode, document_of, door_of, from_stored, stored
 from tests.integrations.definition_builders import a_document, refusal
 
@@ -27,10 +28,15 @@ class TestDecode:
     @pytest.mark.parametrize("short", ["none", "handler"])
     def test_verify_has_a_short_form(self, short: str) -> None:
         """`verify = "none"` is the table with that scheme."""
-        definition = decode(a_document(verify=short))
+        definition = decode(a_document(verify=short, runtime="python"))
 
         assert definition.verify is not None
         assert short == definition.verify.scheme
+
+    def test_a_handler_that_is_not_there_verifies_nothing(self) -> None:
+        """Without code every unsigned request would be believed."""
+        with pytest.raises(DefinitionInvalid, match="verify.scheme: .*there is no code"):
+            decode(a_document(verify="handler"))
 
     def test_an_integration_server_verifies_by_itself(self) -> None:
         """Botpress's integrations bring no `verify`; their own code checks."""

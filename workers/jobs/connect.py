@@ -11,17 +11,17 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import msgspec
 
 from shared.errors import FlowRefused, NotFound, Permanent
-from shared.integrations.configurations import link_script_of, provider_of, public_secrets
+from shared.integrations.configurations import link_script_of, provider_of
 from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink, Flow
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import RawRequest, Reply, SealedPart
 from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifier
-from workers.installed import Installed, installed, secret_at
+from workers.clients import client_id, shown_secrets, template_values
+from workers.installed import Installed, installed
 from workers.jobs.pages.render import failure, page, progress, see_other
 
 if TYPE_CHECKING:
     from shared.model.jobs import Claim
-    from shared.oauth import OAuthProvider
     from workers.tools import Tools
 
 
@@ -170,31 +170,6 @@ async def _location(
         scopes=None,
         inputs={**await template_values(owner, tools), **flow.inputs},
     )
-
-
-async def client_id(provider: OAuthProvider, owner: Installed, tools: Tools) -> str:
-    """The client id of the application, or `FlowRefused` with what is missing."""
-    found = await secret_at(tools, provider.client.id, owner.definition, owner.configuration)
-    if found is None:
-        raise FlowRefused("misconfigured", f"{provider.client.id.name} is not set")
-    return found.reveal().decode()
-
-
-async def template_values(owner: Installed, tools: Tools) -> dict[str, str]:
-    """What addresses of a provider may name: public secrets, and public fields of the configuration."""
-    public = owner.installation.configuration
-    return await shown_secrets(owner, tools) | {
-        name: value for name, value in public.items() if isinstance(value, str)
-    }
-
-
-async def shown_secrets(owner: Installed, tools: Tools) -> dict[str, str]:
-    """The global secrets that may stand in a link."""
-    return {
-        name: secret.reveal().decode()
-        for name in sorted(public_secrets(owner.definition))
-        if (secret := await tools.secrets.reveal(owner.definition.name, name))
-    }
 
 
 async def _from_script(script: str, owner: Installed, token: str, tools: Tools) -> str:

@@ -11,14 +11,15 @@ from shared.errors import Conflict, FlowRefused, NotFound, Permanent
 from shared.integrations.configurations import provider_of
 from shared.model.flows import OAUTH_STATE_LIFETIME, Flow
 from shared.model.outcomes import Done, Outcome, Retry, Settled
-from shared.oauth import Client, callback_cause, captured, check_issuer, words_of
+from shared.oauth import callback_cause, captured, check_issuer, words_of
 from shared.secret import Secret
 from shared.steps.effects import perform
 from shared.steps.exchange import ExchangeOrder, exchange
+from workers.clients import client_of, template_values
 from workers.effects import AwaitsConfirmation, Callback, CallbackEffects
-from workers.installed import installed, secret_at
+from workers.installed import installed
 from workers.jobs import python_callback
-from workers.jobs.connect import client_id, opened, state_hash, template_values, verifier_place
+from workers.jobs.connect import opened, state_hash, verifier_place
 from workers.jobs.pages.render import failure, see_other
 from workers.runtime import is_python
 
@@ -138,16 +139,10 @@ async def _order(
     check_issuer(provider, query)
     if cause := callback_cause(query, provider.callback.code):
         raise FlowRefused(cause, words_of(query))
-    secret = provider.client.secret
     verifier = await tools.vault.open(owner.scope, verifier_place(flow.id), flow.verifier)
     return ExchangeOrder(
         provider=provider,
-        client=Client(
-            id=await client_id(provider, owner, tools),
-            secret=await secret_at(tools, secret, owner.definition, owner.configuration)
-            if secret
-            else None,
-        ),
+        client=await client_of(provider, owner, tools),
         code=Secret(query[provider.callback.code].encode()),
         redirect_uri=flow.redirect_uri,
         verifier=verifier,

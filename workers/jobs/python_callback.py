@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from shared.errors import FlowRefused, LeaseLost, WaypostError
+from shared.errors import FlowRefused, LeaseLost, UnknownOutcome, WaypostError
 from shared.model.flows import Flow
 from shared.oauth import callback_cause, words_of
+from workers.effects import await_confirmation
 from workers.runtime.python import HandlerRequest, PythonRuntime
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ async def connect(callback: Callback, query: dict[str, str], tools: Tools) -> No
     """Run the handler; raise `FlowRefused` when it, or the provider, refused."""
     if cause := callback_cause(query):
         raise FlowRefused(cause, words_of(query))
-    await _once(callback, tools)
+    if callback.flow.confirm:
+        await await_confirmation(callback.flow, tools)
+    if not await _has_run(callback, tools):
+        await _run(callback, query, tools)
+        await tools.ledger.step("commit", callback.record, STEP, b"done")
+    await _connected(callback.flow, tools)
+
+
+async def _run(callback: Callback, query: dict[str, str], tools: Tools) -> None:
     owner = callback.owner
     runtime = PythonRuntime(tools, tools.folders[owner.definition.name])
     shown = {**query, "state": owner.installation.webhook_id}
@@ -34,19 +43,23 @@ async def connect(callback: Callback, query: dict[str, str], tools: Tools) -> No
         await runtime.handle(callback.record, request, owner, in_flow=True)
     except LeaseLost:
         raise
+    except UnknownOutcome:
+        raise FlowRefused("exchange_unknown") from None
     except WaypostError as error:
         raise FlowRefused("provider_error", str(error)) from None
-    await _connected(callback.flow, tools)
 
 
-async def _once(callback: Callback, tools: Tools) -> None:
+async def _has_run(callback: Callback, tools: Tools) -> bool:
+    """Whether an earlier lease got through the handler; one that may have stopped inside is not repeated."""
     status, _ = await tools.ledger.step("begin", callback.record, STEP)
+    if status == "result":
+        return True
     if status != "begun":
         raise FlowRefused("exchange_unknown")
-    if callback.flow.status == "authorizing":
-        await tools.flows.update_flow(
-            callback.flow.id, expect={"authorizing"}, status="exchanging"
-        )
+    begun = {"authorizing", "confirming"}
+    if callback.flow.status in begun:
+        await tools.flows.update_flow(callback.flow.id, expect=begun, status="exchanging")
+    return False
 
 
 async def _connected(flow: Flow, tools: Tools) -> None:

@@ -199,7 +199,9 @@ async def _route(visit: Visit, tools: Tools, found: list[Slice]) -> Outcome:
     """What nobody has verified is never parked."""
     verified = visit.rule.scheme not in {"none", "handler"}
     parts = [(one.identifier, _body(visit.raw, one)) for one in found]
+    tools.reach("route.before")
     routed = await tools.ledger.route(visit.record, parts, may_park=verified)
+    tools.reach("route.done")
     match routed.where:
         case "self":
             record = msgspec.structs.replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from shared.errors import Permanent
+from shared.errors import HandlerUnavailable, Permanent
 from workers.runtime.declarative import Declarative
 from workers.runtime.python import PythonRuntime
 
@@ -29,6 +29,10 @@ def runtime_of(owner: Installed, tools: Tools) -> Runtime:
         raise Permanent("integrations with a url (HTTP servers) are not run by this version")
     if is_python(owner, tools):
         return PythonRuntime(tools, tools.folders[owner.definition.name])
+    if owner.definition.runtime == "python":
+        raise HandlerUnavailable(
+            f"the code of {owner.definition.name} is not on this worker; name its folder in WAYPOST_INTEGRATIONS"
+        )
     return Declarative(tools)
 
 

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from shared.errors import NotFound, Permanent, UnknownOutcome
-from shared.integrations.configurations import token_place_of
+from shared.errors import NotFound, Permanent, ProviderBusy, UnknownOutcome
 from shared.model.calls import HttpAnswer, HttpCall
-from workers.installed import secret_at
 from workers.runtime.events import emit, event_of
+from workers.sending import send
+from workers.tokens import valid_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from workers.installed import Installed
     from workers.tools import Tools
 
-STATE = "oauth"  # where connecting keeps the tokens
+
+class StepLost(UnknownOutcome):
+    """A `once` step may have happened; it is never done again."""
 
 
 class SecretValues:
@@ -79,8 +81,11 @@ class Http:
         given = [(name.lower(), value) for name, value in (headers or {}).items()]
         if kind and "content-type" not in dict(given):
             given.append(("content-type", kind))
-        call = HttpCall(name="handler", method=method, url=url, headers=tuple(given), body=body)
-        return await self._tools.provider.send(call)
+        call = HttpCall(
+            name="handler", method=method, url=url, headers=tuple(given), body=body,
+            idempotent=method == "GET",
+        )  # fmt: skip
+        return await send(self._tools, call)
 
 
 class Client:
@@ -123,7 +128,7 @@ class Client:
         """Send an event to the bot; returns its id. The n-th event of a request keeps its id on every attempt."""
         event = event_of(self._record, self._owner, type, payload, self._events)
         self._events += 1
-        await emit(event, self._tools)
+        await emit(self._record, event, self._tools)
         return event.id
 
     @property
@@ -160,16 +165,8 @@ class Context:
         self._tools, self._record, self._owner = tools, record, owner
 
     async def token(self) -> str:
-        """A valid access token: what a person typed in, or what connecting brought."""
-        place = token_place_of(self._owner.definition, self.configuration_type)
-        if place is not None:
-            typed = await secret_at(
-                self._tools, place, self._owner.definition, self.configuration
-            )
-            if typed is not None:
-                return typed.reveal().decode()
-        state = await self.client.get_state(STATE)
-        return str(state["accessToken"])
+        """A valid access token: what a person typed in, or what connecting brought, refreshed when due."""
+        return await valid_token(self._owner, self._tools)
 
     async def step(
         self, name: str, kind: StepKind, do: Callable[[], Awaitable[Any] | Any]
@@ -184,14 +181,25 @@ class Context:
             opened = await self._tools.vault.open(self._owner.scope, self._place(name), stored)
             return msgspec.json.decode(opened.reveal())
         if said == "intent" and kind == "once":
-            raise UnknownOutcome(
-                f"the step {name} was begun before and its result is not known"
-            )
-        value = await asyncio.shield(_awaited(do()))
+            raise StepLost(f"the step {name} was begun before and its result is not known")
+        value = await self._done(name, kind, do)
         plain = msgspec.json.encode(value)
         sealed = await self._tools.vault.seal(self._owner.scope, self._place(name), plain)
         await self._tools.ledger.step("commit", self._record, name, sealed)
         return value
+
+    async def _done(self, name: str, kind: StepKind, do: Callable[[], Any]) -> Any:
+        try:
+            return await asyncio.shield(_awaited(do()))
+        except ProviderBusy:
+            await self._tools.ledger.step(
+                "forget", self._record, name
+            )  # provably not processed
+            raise
+        except UnknownOutcome as error:
+            if kind == "once":
+                raise StepLost(f"the step {name}: {error}") from None
+            raise
 
     def _place(self, name: str) -> str:
         return f"journal:{self._record.id}#{name}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from shared.errors import HandlerUnavailable
 from shared.model.events import Event
 from shared.model.jobs import Accept
 from shared.model.outcomes import Done, Outcome, StreamedEvent
@@ -58,17 +59,22 @@ async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:
     return await post(record, event, bot, tools)
 
 
-async def emit(event: Event, tools: Tools) -> None:
-    """An event that a handler made beside others: durable when this returns, delivered on its own."""
+async def emit(record: Record, event: Event, tools: Tools) -> None:
+    """
+    An event that a handler made beside others: durable when this returns, delivered on its own.
+
+    Raises `HandlerUnavailable` when the queue is full: nothing is stored, and the handler is to run again later.
+    """
+    again = f":{record.replays}" if record.replays else ""
     bot = await tools.bots.get(event.bot_id)
     if bot is None or not bot.url:
-        await tools.events.append(event)
+        await tools.events.append(event, f"{event.id}{again}")
         return
     suffix = event.id.partition("_")[2]
-    await tools.ledger.accept(
+    (stored,) = await tools.ledger.accept(
         [
             Accept(
-                id=f"dlv_{suffix}_out",
+                id=f"dlv_{suffix}_out{again.replace(':', '')}",
                 job="event",
                 body=msgspec.msgpack.encode(Outgoing(event=event)),
                 integration=event.integration,
@@ -78,3 +84,5 @@ async def emit(event: Event, tools: Tools) -> None:
             )
         ]
     )
+    if stored.status == "full":
+        raise HandlerUnavailable("the queue is full, so an event could not be stored")

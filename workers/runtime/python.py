@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec import Struct
 
-from shared.errors import HandlerUnavailable, WaypostError
+from shared.errors import HandlerUnavailable, UnknownOutcome, WaypostError
 from shared.integrations.registry import handlers_of
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import Reply
-from workers.runtime.context import Context, SecretValues
+from workers.runtime.context import Context, SecretValues, StepLost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +77,11 @@ class PythonRuntime:
             return None
         try:
             return await function(ctx, argument)
+        except StepLost:
+            raise
+        except UnknownOutcome as error:
+            # Outside a `once` step the handler is to run again: it must bear that, as the guide says.
+            raise HandlerUnavailable(f"{what} of {owner.definition.name}: {error}") from None
         except WaypostError:
             raise
         except Exception as error:

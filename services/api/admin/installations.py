@@ -23,14 +23,13 @@ from services.api.answers import (
 from services.api.wire import Call, matching
 from shared.botpress import Refusal, invalid, unavailable
 from shared.clock import new_id
-from shared.errors import DefinitionInvalid, NotFound
+from shared.errors import AlreadyBound, DefinitionInvalid, NotFound
 from shared.explain import rfc3339
 from shared.integrations.configurations import can_connect, filled, type_of
 from shared.integrations.definition import from_stored
 from shared.integrations.spelling import Misspelt
 from shared.model.installations import Installation
 from shared.model.jobs import Accept
-from shared.storage.ledger import AlreadyBound
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts

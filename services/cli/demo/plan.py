@@ -27,6 +27,11 @@ class Wish(Struct, frozen=True):
     customer: str
 
 
+LATE = Wish(
+    "linear", BOTS[0], "0a1c5f0e-9a52-4a55-8f0e-3f9d1c000003", "Initech"
+)  # sends before it connects
+
+
 def wishes() -> list[Wish]:
     """Each of the four integrations on each of the two bots, every one with an account of its own."""
     return [

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import shared
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid, SetupFailed
 from shared.vrl import frames
 from shared.vrl import worker as worker_module
@@ -300,7 +301,7 @@ class TestProcesses:
 
     def test_find_their_imports_wherever_the_package_lies(self, tmp_path):
         """As in a wheel that was unpacked somewhere (`pip install --target`), with another folder current."""
-        shutil.copytree(ROOT / "shared", tmp_path / "lib" / "shared")
+        shutil.copytree(Path(shared.__file__).parent, tmp_path / "lib" / "shared")
         found = subprocess.run(
             [sys.executable, "-c", ELSEWHERE],
             cwd="/",

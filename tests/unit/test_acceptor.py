@@ -1,0 +1,135 @@
+"""Group commit of requests at the door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.ingress.acceptor import MOST, MOST_BYTES, UNDER_WAY, Acceptor
+from shared.errors import StoreUnavailable
+from shared.model.jobs import Accept, Accepted
+
+
+class SlowLedger:
+    """Answers when told; one failure per call while there are some."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.may_answer = asyncio.Event()
+        self.failures: list[Exception] = []
+        self.under_way = self.most_under_way = 0
+
+    async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
+        self.calls.append([one.id for one in accepts])
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
+        await self.may_answer.wait()
+        self.under_way -= 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return [Accepted(status="stored", id=one.id) for one in accepts]
+
+
+@pytest.fixture
+def ledger() -> SlowLedger:
+    return SlowLedger()
+
+
+async def _accept(
+    acceptor: Acceptor, *numbers: int, size: int = 1
+) -> list[asyncio.Task[Accepted]]:
+    accepts = [
+        Accept(id=f"req_{n}", job="webhook", body=b"x" * size, lane="l") for n in numbers
+    ]
+    tasks = [asyncio.create_task(acceptor.accept(one)) for one in accepts]
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+async def test_what_arrives_at_the_same_moment_goes_together(ledger: SlowLedger) -> None:
+    acceptor = Acceptor(ledger)
+    ledger.may_answer.set()
+    tasks = await _accept(acceptor, *range(50))
+
+    assert [f"req_{n}" for n in range(50)] == [one.id for one in await asyncio.gather(*tasks)]
+    assert 1 == len(ledger.calls)
+
+
+async def test_what_arrives_while_calls_are_under_way_goes_together(ledger: SlowLedger) -> None:
+    acceptor = Acceptor(ledger)
+    tasks = [
+        *await _accept(acceptor, 0),
+        *await _accept(acceptor, 1),
+        *await _accept(acceptor, 2, 3, 4),
+    ]
+    ledger.may_answer.set()
+    await asyncio.gather(*tasks)
+
+    assert [["req_0"], ["req_1"], ["req_2", "req_3", "req_4"]] == ledger.calls
+    assert UNDER_WAY == ledger.most_under_way
+
+
+async def test_a_call_carries_so_many_and_no_more(ledger: SlowLedger) -> None:
+    tasks = await _accept(Acceptor(ledger), *range(MOST * 2 + 5))
+    ledger.may_answer.set()
+    await asyncio.gather(*tasks)
+
+    assert [MOST, MOST, 5] == [len(call) for call in ledger.calls]
+
+
+async def test_a_call_carries_so_many_bytes_and_one_more(ledger: SlowLedger) -> None:
+    tasks = await _accept(Acceptor(ledger), *range(8), size=MOST_BYTES // 2)
+    ledger.may_answer.set()
+    await asyncio.gather(*tasks)
+
+    assert [2, 2, 2, 2] == [len(call) for call in ledger.calls]
+
+
+async def test_an_unknown_outcome_is_tried_once_more_with_the_same_ids(
+    ledger: SlowLedger,
+) -> None:
+    ledger.failures = [StoreUnavailable("unknown")]
+    ledger.may_answer.set()
+    tasks = await _accept(Acceptor(ledger), 1, 2)
+
+    assert ["req_1", "req_2"] == [one.id for one in await asyncio.gather(*tasks)]
+    assert [["req_1", "req_2"]] * 2 == ledger.calls
+
+
+@pytest.mark.parametrize("failures", [2, 1])
+async def test_a_failure_is_everyones_in_that_call_and_nobody_elses(
+    ledger: SlowLedger, failures: int
+) -> None:
+    error: Exception = StoreUnavailable("gone") if failures == 2 else ZeroDivisionError("a bug")
+    ledger.failures = [error] * failures
+    ledger.may_answer.set()
+    acceptor = Acceptor(ledger)
+    tasks = await _accept(acceptor, 1, 2)
+
+    assert [error, error] == await asyncio.gather(*tasks, return_exceptions=True)
+    assert failures == len(ledger.calls)
+    (after,) = await _accept(acceptor, 3)
+    assert "req_3" == (await after).id
+
+
+async def test_a_caller_that_went_away_holds_up_nobody(ledger: SlowLedger) -> None:
+    tasks = await _accept(Acceptor(ledger), 1, 2)
+    tasks[0].cancel()
+    ledger.may_answer.set()
+
+    assert "req_2" == (await tasks[1]).id
+
+
+async def test_an_answer_of_the_wrong_length_fails_all(
+    ledger: SlowLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def short(accepts: Sequence[Accept]) -> list[Accepted]:
+        return []
+
+    monkeypatch.setattr(ledger, "accept", short)
+    (task,) = await _accept(Acceptor(ledger), 1)
+
+    with pytest.raises(ValueError, match="zip"):
+        await task

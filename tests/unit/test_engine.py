@@ -1,0 +1,409 @@
+"""The worker's loop, with a ledger made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.errors import CommandRefused, StoreUnavailable
+from shared.storage.ledger import Ending
+from tests.unit.engine_builders import FakeLeases, Jobs, a_claim, an_engine, working
+from workers import engine as engine_module
+from workers.engine import BATCH
+
+
+@pytest.fixture
+def leases() -> FakeLeases:
+    return FakeLeases()
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    return Jobs()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases of a few milliseconds, and little patience at the end."""
+    monkeypatch.setattr(engine_module, "LEASE", timedelta(seconds=0.03))
+    monkeypatch.setattr(engine_module, "DRAIN", 0.05)
+
+
+def _claims(n: int) -> list[object]:
+    return [a_claim(f"req_{i}") for i in range(n)]
+
+
+class TestClaiming:
+    async def test_is_in_batches_as_large_as_there_are_free_slots(self, jobs: Jobs) -> None:
+        leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(100)))
+        async with working(an_engine(leases, jobs.carry, max_jobs=BATCH + 10)):
+            await jobs.until(running=BATCH + 10)
+            for id, _ in list(jobs.running)[:3]:
+                jobs.end(id)
+            await jobs.until(begun=BATCH + 13)
+            for lease in list(jobs.running):
+                jobs.end(*lease)
+            await jobs.until(begun=100)
+            for lease in list(jobs.running):
+                jobs.end(*lease)
+
+        assert [BATCH, 10] == leases.limits[:2]
+        assert max(leases.limits) <= BATCH
+        assert 100 == len({id for id, _ in jobs.begun})
+
+    async def test_stops_while_every_slot_is_taken(self, jobs: Jobs) -> None:
+        leases = FakeLeases(a_claim("req_1"), a_claim("req_2"), a_claim("req_3"))
+        async with working(an_engine(leases, jobs.carry, max_jobs=2)):
+            await jobs.until(running=2)
+            leases.put(a_claim("req_4"))
+            await asyncio.sleep(0.02)
+            assert [2] == leases.limits
+
+            jobs.end("req_1")
+            await jobs.until(begun=3)
+            jobs.end("req_2")
+            await jobs.until(begun=4)
+            jobs.end("req_3")
+            jobs.end("req_4")
+
+    async def test_follows_a_wake_at_once_and_is_not_repeated_without_one(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        async with working(an_engine(leases, jobs.carry)):
+            await asyncio.sleep(0.05)
+            before = len(leases.limits)
+            await asyncio.sleep(0.2)
+            assert before == len(leases.limits)
+
+            leases.put(a_claim())
+            await jobs.until(running=1)
+            jobs.end("req_1")
+
+    async def test_comes_by_itself_when_something_is_due(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        async with working(an_engine(leases, jobs.carry)):
+            await asyncio.sleep(0.02)
+            leases.due = 0.02
+            leases.put()
+            await asyncio.sleep(0.01)
+            leases.ready.append(a_claim())  # nobody is told
+            await jobs.until(running=1)
+            jobs.end("req_1")
+
+    async def test_is_given_up_in_burst_mode_when_nothing_is_left(self, jobs: Jobs) -> None:
+        done: list[str] = []
+
+        async def carry(ctx: object, claim: object) -> None:
+            done.append(claim.record.id)  # type: ignore[attr-defined]
+
+        engine = an_engine(
+            FakeLeases(*(a_claim(f"req_{i}") for i in range(5))), carry, max_jobs=2, burst=True
+        )
+        async with asyncio.timeout(5):
+            await engine.main()
+
+        assert [f"req_{i}" for i in range(5)] == done
+        assert 5 == engine.jobs_complete
+
+
+class TestAStoreThatIsAway:
+    async def test_is_asked_again_until_it_is_back(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.failures.extend([StoreUnavailable("gone")] * 3)
+        leases.ready.append(a_claim())
+        with capture_logs() as lines:
+            async with working(an_engine(leases, jobs.carry)):
+                await jobs.until(running=1)
+                jobs.end("req_1")
+
+        assert 3 == [line["event"] for line in lines].count("store.unavailable")
+
+    async def test_may_be_away_for_hours(self, leases: FakeLeases, jobs: Jobs) -> None:
+        leases.failures.extend([StoreUnavailable("gone")] * 2000)
+        leases.ready.append(a_claim())
+        async with working(an_engine(leases, jobs.carry)) as task:
+            await jobs.until(running=1)
+            jobs.end("req_1")
+
+        assert task.exception() is None
+
+    @pytest.mark.usefixtures("quick")
+    async def test_neither_stops_renewing_nor_beating(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.failing = {"renew": StoreUnavailable("gone"), "beat": StoreUnavailable("gone")}
+        leases.ready.append(a_claim())
+        async with working(an_engine(leases, jobs.carry)) as task:
+            await jobs.until(running=1)
+            while len(leases.renewed) < 3:
+                await asyncio.sleep(0.01)
+            jobs.end("req_1")
+
+        assert task.exception() is None
+        assert [] == jobs.cancelled
+
+
+class TestLeases:
+    pytestmark = pytest.mark.usefixtures("quick")
+
+    async def test_are_renewed_while_their_jobs_run(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1", 4), a_claim("req_2", 7))
+        async with working(an_engine(leases, jobs.carry)):
+            await jobs.until(running=2)
+            while len(leases.renewed) < 2:
+                await asyncio.sleep(0.005)
+            jobs.end("req_1", 4)
+            await jobs.until(running=1)
+            seen = len(leases.renewed)
+            while len(leases.renewed) < seen + 2:
+                await asyncio.sleep(0.005)
+            jobs.end("req_2", 7)
+
+        assert [("req_1", 4), ("req_2", 7)] == leases.renewed[0]
+        assert [("req_2", 7)] == leases.renewed[-1]
+
+    async def test_that_are_lost_stop_their_jobs_and_no_others(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1"), a_claim("req_2"))
+        with capture_logs() as lines:
+            async with working(an_engine(leases, jobs.carry)):
+                await jobs.until(running=2)
+                leases.lost = {"req_1"}
+                await jobs.until(cancelled=1)
+                jobs.end("req_2")
+
+        assert [("req_1", 1)] == jobs.cancelled
+        assert [] == leases.endings
+        assert ["req_1"] == [line["record"] for line in lines if line["event"] == "lease.lost"]
+
+    async def test_on_a_record_that_came_back_end_the_former_job_and_hold_for_the_new_one(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        """As after an absence of the store, when this worker is the first to claim what it had lost."""
+        leases.put(a_claim("req_1", 1))
+        async with working(an_engine(leases, jobs.carry)) as task:
+            await jobs.until(running=1)
+            leases.put(a_claim("req_1", 2))
+            await jobs.until(begun=2, cancelled=1)
+            seen = len(leases.renewed)
+            while len(leases.renewed) < seen + 2:
+                await asyncio.sleep(0.005)
+            assert not task.done()
+            jobs.end("req_1", 2)
+
+        assert [("req_1", 1)] == jobs.cancelled
+        assert [("req_1", 2)] == leases.renewed[-1]
+
+    async def test_news_of_a_former_one_does_not_end_the_new_job(
+        self, leases: FakeLeases, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer, asked = asyncio.Event(), asyncio.Event()
+
+        async def renew(held: object, lease: object = None) -> set[str]:
+            asked.set()
+            await answer.wait()
+            return {"req_1"} if held == [("req_1", 1)] else set()
+
+        monkeypatch.setattr(leases, "renew", renew)
+        leases.put(a_claim("req_1", 1))
+        async with working(an_engine(leases, jobs.carry)):
+            await asked.wait()
+            leases.put(a_claim("req_1", 2))
+            await jobs.until(begun=2, running=1)
+            answer.set()
+            await asyncio.sleep(0.05)
+            assert [("req_1", 2)] == jobs.running
+            jobs.end("req_1", 2)
+
+
+class TestABugInAJob:
+    async def test_is_logged_with_its_trace_and_frees_the_slot(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1"), a_claim("req_2"))
+        engine = an_engine(leases, jobs.carry, max_jobs=1)
+        with capture_logs() as lines:
+            async with working(engine):
+                await jobs.until(running=1)
+                bug = ZeroDivisionError("oops")
+                jobs.end("req_1", error=bug)
+                await jobs.until(begun=2)
+                jobs.end("req_2")
+
+        assert [("req_1", bug)] == [
+            (line["record"], line["exc_info"])
+            for line in lines
+            if line["event"] == "record.broke"
+        ]
+        assert (1, 1) == (engine.jobs_failed, engine.jobs_complete)
+        assert [] == leases.endings
+
+
+class TestABugInTheEngine:
+    @pytest.mark.usefixtures("quick")
+    @pytest.mark.parametrize("method", ["renew", "beat"])
+    async def test_ends_the_worker_instead_of_crippling_it(
+        self, leases: FakeLeases, jobs: Jobs, method: str
+    ) -> None:
+        """A worker that no longer renews would lose every lease and look alive."""
+        leases.failing = {method: CommandRefused("NOPERM no")}
+        leases.put(a_claim())
+        engine = an_engine(leases, jobs.carry)
+        async with asyncio.timeout(5):
+            with pytest.raises(CommandRefused):
+                await engine.main()
+
+        assert [("req_1", 1)] == jobs.cancelled or [] == jobs.begun
+
+    @pytest.mark.usefixtures("quick")
+    async def test_in_claiming_ends_the_worker_after_it_has_drained(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim())
+        engine = an_engine(leases, jobs.carry)
+        task = asyncio.create_task(engine.main())
+        await jobs.until(running=1)
+        leases.failures.append(CommandRefused("NOPERM no"))
+        leases.put()
+
+        async with asyncio.timeout(5):
+            with pytest.raises(CommandRefused):
+                await task
+        assert [Ending(id="req_1", epoch=1, end="release")] == leases.endings
+
+
+class TestStopping:
+    async def test_finishes_what_has_begun_and_claims_nothing_new(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1"))
+        engine = an_engine(leases, jobs.carry)
+        with capture_logs() as lines:
+            async with working(engine) as task:
+                await jobs.until(running=1)
+                engine.handle_sig(2)  # type: ignore[arg-type]
+                leases.put(a_claim("req_2"))
+                await asyncio.sleep(0.02)
+                assert not task.done()
+                jobs.end("req_1")
+
+        assert [("req_1", 1)] == jobs.begun
+        assert [] == leases.endings
+        assert 1 == engine.jobs_complete
+        assert {"worker.started", "worker.stopping", "worker.stopped"} <= {
+            x["event"] for x in lines
+        }
+
+    @pytest.mark.usefixtures("quick")
+    async def test_gives_back_what_takes_too_long_without_counting_an_attempt(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1", 3), a_claim("req_2"))
+        async with working(an_engine(leases, jobs.carry)):
+            await jobs.until(running=2)
+            jobs.end("req_2")
+
+        assert [("req_1", 3)] == jobs.cancelled
+        assert [Ending(id="req_1", epoch=3, end="release")] == leases.endings
+
+    @pytest.mark.usefixtures("quick")
+    async def test_goes_on_renewing_while_it_drains(
+        self, leases: FakeLeases, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine_module, "DRAIN", 5)
+        leases.put(a_claim("req_1"))
+        engine = an_engine(leases, jobs.carry)
+        async with working(engine):
+            await jobs.until(running=1)
+            engine.handle_sig(15)  # type: ignore[arg-type]
+            seen = len(leases.renewed)
+            while len(leases.renewed) < seen + 2:
+                await asyncio.sleep(0.005)
+            jobs.end("req_1")
+
+    @pytest.mark.usefixtures("quick")
+    async def test_ends_cleanly_when_the_store_is_away(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        """The leases run out by themselves."""
+        leases.failing = {"settle": StoreUnavailable("gone")}
+        leases.put(a_claim())
+        async with working(an_engine(leases, jobs.carry)) as task:
+            await jobs.until(running=1)
+
+        assert task.exception() is None
+
+    async def test_before_anything_began_is_fine(self, leases: FakeLeases, jobs: Jobs) -> None:
+        engine = an_engine(leases, jobs.carry)
+        engine.handle_sig(15)  # type: ignore[arg-type]
+        async with asyncio.timeout(5):
+            await engine.main()
+
+        assert [] == leases.limits
+
+    async def test_closes_what_was_opened(self, leases: FakeLeases, jobs: Jobs) -> None:
+        closed: list[object] = []
+
+        async def stop(ctx: dict[str, object]) -> None:
+            closed.append(ctx["ledger"])
+
+        engine = an_engine(leases, jobs.carry, on_shutdown=stop, burst=True)
+        await engine.main()
+        await engine.close()
+
+        assert [leases] == closed
+
+
+async def test_a_beat_says_who_and_how_busy(leases: FakeLeases, jobs: Jobs) -> None:
+    leases.put(a_claim())
+    async with working(an_engine(leases, jobs.carry, max_jobs=7)):
+        await jobs.until(running=1)
+        jobs.end("req_1")
+
+    assert {"worker": "w1", "slots": 7, "busy": 1, "done": 0, "broken": 0} == leases.beats[0]
+
+
+class TestACancellationThatIsSwallowed:
+    """As by `asyncio.wait_for` before Python 3.12, in which redis-py sends."""
+
+    async def test_is_repeated_for_the_background(self, leases: FakeLeases, jobs: Jobs) -> None:
+        deaf = asyncio.Event()
+
+        async def beat(*_: object) -> None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                deaf.set()
+
+        leases.beat = beat  # type: ignore[method-assign, assignment]
+        async with working(an_engine(leases, jobs.carry)) as task:
+            await asyncio.sleep(0.02)
+
+        assert deaf.is_set()
+        assert task.exception() is None
+
+    @pytest.mark.usefixtures("quick")
+    async def test_is_repeated_for_a_job(self, leases: FakeLeases) -> None:
+        begun = asyncio.Event()
+
+        async def stubborn(ctx: object, claim: object) -> None:
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            await asyncio.sleep(60)
+
+        leases.put(a_claim())
+        async with working(an_engine(leases, stubborn)) as task:
+            await begun.wait()
+
+        assert task.exception() is None
+        assert ["release"] == [one.end for one in leases.endings]
