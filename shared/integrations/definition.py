@@ -13,7 +13,13 @@ from shared.integrations.parts import ReplyRule
 from shared.integrations.records import ConfigurationType, Definition
 from shared.integrations.rules import problems_of
 from shared.integrations.scripts import Scripts, script_at, script_paths, script_problems
-from shared.integrations.spelling import Misspelt, check_spelling, dotted, mistyped
+from shared.integrations.spelling import (
+    Misspelt,
+    check_numbers,
+    check_spelling,
+    dotted,
+    mistyped,
+)
 from shared.model.requests import Door
 
 if TYPE_CHECKING:
@@ -48,6 +54,7 @@ def decode(
     try:
         plain = _written_out(document)
         check_spelling(plain, Definition)
+        check_numbers(plain)
         definition = _converted(plain)
         for problem in chain(script_problems(plain), problems_of(definition, allow_loopback)):
             raise problem

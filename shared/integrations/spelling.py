@@ -7,6 +7,7 @@ msgspec refuses them too, but it neither names the key of a table nor knows the 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,18 @@ def nearest(given: str, known: Iterable[str]) -> str:
     if found:
         return f"did you mean {by_fold[found[0]]}?"
     return "known here: " + (", ".join(sorted(by_fold.values())) or "nothing")
+
+
+def check_numbers(value: Any, path: Path = ()) -> None:
+    """Raise `Misspelt` for a number that JSON cannot hold: TOML knows `inf` and `nan`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Misspelt(path, f"{value} is not a number here", "write a finite number")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            check_numbers(item, (*path, str(name)))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            check_numbers(item, (*path, f"[{index}]"))
 
 
 def check_spelling(value: Any, record: type[msgspec.Struct]) -> None:

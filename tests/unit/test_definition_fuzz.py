@@ -6,6 +6,7 @@ import contextlib
 import copy
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,14 @@ RICH = a_document(
         "identifier": {"linkTemplateScript": '"https://a.example"'},
     },
 )
+
+
+def test_a_number_that_json_cannot_hold_is_refused_with_its_place() -> None:
+    document = copy.deepcopy(RICH)
+    document["configuration"]["schema"]["properties"]["a"]["default"] = float("inf")
+
+    with pytest.raises(DefinitionInvalid, match=r"properties\.a\.default: inf is not a number"):
+        decode(document)
 
 
 @settings(max_examples=600, deadline=None)
