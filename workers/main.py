@@ -20,6 +20,7 @@ from shared.clock import SystemChance, SystemClock, new_id
 from shared.config import Settings
 from shared.errors import SetupFailed
 from shared.failpoints import FailPoints
+from shared.model.operations import Operation
 from shared.model.requests import RawRequest
 from shared.secret import KeyRing, SealingKey
 from shared.storage import keys
@@ -149,6 +150,8 @@ def address_of(claim: Claim) -> ReplyAddress | None:
     """Where the reply of a record goes, when an ingress waits for one."""
     if claim.record.job in {"event", "registration"}:
         return None
+    if claim.record.job == "operation":
+        return msgspec.msgpack.decode(claim.body, type=Operation).reply_to
     return msgspec.msgpack.decode(claim.body, type=RawRequest).reply_to
 
 

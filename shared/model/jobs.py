@@ -13,10 +13,10 @@ STATES: tuple[State, ...] = (
 OPEN: frozenset[State] = frozenset({"ready", "leased", "retrying", "waiting", "parked"})
 
 JobKind = Literal[
-    "webhook", "delivery", "event", "connect", "oauth_callback", "registration",
+    "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "operation",
 ]  # fmt: skip
 JOB_KINDS: tuple[JobKind, ...] = (
-    "webhook", "delivery", "event", "connect", "oauth_callback", "registration",
+    "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "operation",
 )  # fmt: skip
 
 StepKind = Literal["pure", "idempotent", "once", "transactional"]

@@ -8,6 +8,7 @@ from workers.jobs.connect import connect
 from workers.jobs.delivery import delivery
 from workers.jobs.event import event
 from workers.jobs.oauth_callback import oauth_callback
+from workers.jobs.operation import operation
 from workers.jobs.registration import registration
 from workers.jobs.webhook import webhook
 
@@ -30,4 +31,5 @@ def all_jobs() -> dict[JobKind, Job]:
         "connect": connect,
         "oauth_callback": oauth_callback,
         "registration": registration,
+        "operation": operation,
     }
