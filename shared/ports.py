@@ -55,9 +55,9 @@ class LedgerPort(Publishes, Protocol):
         """Give each slice to its owners, or park it."""
 
     async def step(
-        self, what: str, record: Record, name: str, result: bytes = b""
+        self, what: str, record: Record, name: str, value: bytes = b""
     ) -> tuple[str, bytes]:
-        """`begin`, `commit` or `forget` a step."""
+        """`begin` (*value* is its kind), `commit` (its result) or `forget` a step."""
 
     async def bind(
         self,

@@ -79,8 +79,8 @@ class CallbackEffects:
 
     async def _journal(self, effect: Effect) -> Any:
         match effect:
-            case BeginStep(name=name):
-                return await self._begin(name)
+            case BeginStep():
+                return await self._begin(effect)
             case CommitStep(name=name, result=result):
                 return await self._commit(name, result.reveal())
             case ForgetIntent(name=name):
@@ -91,12 +91,13 @@ class CallbackEffects:
     def _place(self, name: str) -> str:
         return f"journal:{self._record.id}#{name}"
 
-    async def _begin(self, name: str) -> StepState:
-        status, value = await self._tools.ledger.step("begin", self._record, name)
+    async def _begin(self, step: BeginStep) -> StepState:
+        name, kind = step.name, step.kind.encode()
+        status, value = await self._tools.ledger.step("begin", self._record, name, kind)
         if status == "result":
             opened = await self._tools.vault.open(self._owner.scope, self._place(name), value)
             return StepState(status="result", result=opened)
-        since = int(value.partition(b"@")[2] or 0) / 1000
+        since = int(value.split(b"@")[1]) / 1000 if value else 0.0
         return StepState(status=status, since=since)  # type: ignore[arg-type]
 
     async def _commit(self, name: str, result: bytes) -> bool:

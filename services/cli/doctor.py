@@ -12,15 +12,19 @@ from msgspec import Struct
 from services.cli import presence, show
 from services.cli.api import Api
 from shared.config import Settings, unknown_variables
-from shared.errors import WaypostError
+from shared.errors import SetupFailed, WaypostError
 from shared.sealing import PublicKey
 from shared.secret import KeyRing, SealingKey
 from shared.storage import nest
 from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
+from shared.storage.ledger_check import Soundness, soundness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_NO_STORE = "start it: waypost up; or name another store with WAYPOST_REDIS_URL"
 
 
 class Finding(Struct, frozen=True):
@@ -40,6 +44,36 @@ async def doctor(*, as_json: bool) -> int:
     else:
         _tell(found)
     return 0 if all(one.ok for one in found) else 1
+
+
+async def ledger(*, as_json: bool) -> int:
+    """Look at every record of the ledger; 1 when something contradicts something."""
+    settings = Settings.from_env(os.environ)
+    async with await connect(_store_of(settings)) as store:
+        found = await soundness(store)
+    if as_json:
+        show.json(msgspec.to_builtins(found) | {"sound": found.is_sound})
+    else:
+        _tell_ledger(found)
+    return 0 if found.is_sound else 1
+
+
+def _tell_ledger(found: Soundness) -> None:
+    for sentence in found.sentences:
+        show.line(f"FIX  {sentence}")
+    if found.moving:
+        show.line(f"     bytes not added up, they kept changing: {', '.join(found.moving)}")
+    wrong = len(found.sentences)
+    said = "the ledger is sound" if not wrong else f"{wrong} contradictions"
+    show.line(f"{found.records} records looked at: {said}")
+    if wrong:
+        show.line("     fix: keep a copy of the store's folder, and report what is said above")
+
+
+def _store_of(settings: Settings) -> str:
+    if url := settings.redis_url or nest.url_of(settings.data_dir):
+        return url
+    raise SetupFailed(f"no Waypost runs its store in {settings.data_dir}", _NO_STORE)
 
 
 def _tell(found: list[Finding]) -> None:
@@ -92,8 +126,7 @@ async def _store(settings: Settings) -> list[Finding]:
             promised = msgspec.convert(told, Promise)
         else:
             said = f"no Waypost runs its store in {settings.data_dir}"
-            fix = "start it: waypost up; or name another store with WAYPOST_REDIS_URL"
-            return [Finding("store", ok=False, said=said, fix=fix)]
+            return [Finding("store", ok=False, said=said, fix=_NO_STORE)]
     except WaypostError as error:
         return [_wrong("store", error, "start it, or `waypost up` for the embedded one")]
     found = [Finding("store", ok=True, said=f"{promised.server}. {promised.sentence}")]

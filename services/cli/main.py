@@ -121,15 +121,22 @@ def worker() -> None:
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    ledger: Annotated[
+        bool,
+        typer.Option(
+            "--ledger", help="Look at every record instead: does anything contradict?"
+        ),
+    ] = False,
 ) -> None:
     """
-    Check the set-up and name each fix.
+    Check the set-up and name each fix; or the ledger, record by record, while it works.
 
-    Example: waypost doctor
+    Example: waypost doctor --ledger
     """
     from services.cli import doctor as doctors
 
-    raise typer.Exit(asyncio.run(doctors.doctor(as_json=as_json)))
+    look = doctors.ledger if ledger else doctors.doctor
+    raise typer.Exit(asyncio.run(look(as_json=as_json)))
 
 
 def _become(module: str) -> None:

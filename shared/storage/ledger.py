@@ -130,10 +130,14 @@ class Ledger:
                 return Routed(where=other)
 
     async def step(
-        self, what: str, record: Record, name: str, result: bytes = b""
+        self, what: str, record: Record, name: str, value: bytes = b""
     ) -> tuple[str, bytes]:
-        """`begin`, `commit` or `forget` the step *name*; returns begun, intent, result, ok or ended, and the value."""
-        args: list[Part] = [what, record.id, record.epoch, name, result]
+        """
+        `begin`, `commit` or `forget` the step *name*; *value* is its kind, or its result.
+
+        Returns begun, intent, result, ok or ended, and what was stored: an intent is `EPOCH@MS@KIND`.
+        """
+        args: list[Part] = [what, record.id, record.epoch, name, value]
         said, value = await self._store.scripts.run("step", args)
         if said == b"lost":
             raise LeaseLost(record.id)

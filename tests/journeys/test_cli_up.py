@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from shared.storage import keys
 from tests.journeys.cli_builders import Shell, a_redis, busy_port, processes_of
 
 ANY_PORTS = ("--ingress-bind", "127.0.0.1:0", "--api-bind", "127.0.0.1:0")
@@ -171,3 +174,29 @@ class TestCommandsBesideIt:
         assert (0, {"requests": [], "cursor": ""}) == (listed.code, listed.json)
         assert 0 == examined.code, examined.out
         assert {True} == {one["ok"] for one in examined.json}
+
+
+class TestTheLedger:
+    """Its checker is told apart from the check of the set-up: it needs a store, and no running system."""
+
+    def test_is_said_to_be_sound_or_where_it_is_not(self, shell, tmp_path):
+        with a_redis(tmp_path) as place:
+            look = partial(shell, "doctor", "--ledger", WAYPOST_REDIS_URL=f"redis://{place}")
+            sound = look("--json")
+            with Redis.from_url(f"redis://{place}") as store:
+                store.zadd(keys.key("leases"), {"req_ghost": 1})
+            told, as_json = look(), look("--json")
+        assert (0, True, 0) == (sound.code, sound.json["sound"], sound.json["records"])
+        assert 1 == told.code
+        assert "FIX  lease req_ghost belongs to no record\n" in told.out
+        assert "0 records looked at: 1 contradictions" in told.out
+        assert (1, ["lease req_ghost belongs to no record"]) == (
+            as_json.code,
+            as_json.json["sentences"],
+        )
+
+    def test_without_a_store_says_what_to_start(self, shell, data):
+        ended = shell("doctor", "--ledger", WAYPOST_DATA_DIR=str(data))
+
+        assert 1 == ended.code
+        assert "fix: start it: waypost up" in ended.err

@@ -51,7 +51,7 @@ async def _run(callback: Callback, query: dict[str, str], tools: Tools) -> None:
 
 async def _has_run(callback: Callback, tools: Tools) -> bool:
     """Whether an earlier lease got through the handler; one that may have stopped inside is not repeated."""
-    status, _ = await tools.ledger.step("begin", callback.record, STEP)
+    status, _ = await tools.ledger.step("begin", callback.record, STEP, b"once")
     if status == "result":
         return True
     if status != "begun":

@@ -176,7 +176,7 @@ class Context:
 
         A `once` step whose result was lost is never done again: it raises `UnknownOutcome`. Other kinds are done again.
         """
-        said, stored = await self._tools.ledger.step("begin", self._record, name)
+        said, stored = await self._tools.ledger.step("begin", self._record, name, kind.encode())
         if said == "result":
             opened = await self._tools.vault.open(self._owner.scope, self._place(name), stored)
             return msgspec.json.decode(opened.reveal())

@@ -1,4 +1,4 @@
--- step(what, id, epoch, name, result) : begin -> {begun | intent | result, value}; commit, forget -> {ok}; lost lease -> {lost}; commit of a closed record -> {ended}
+-- step(what, id, epoch, name, kind of what begins or result) : begin -> {begun | intent | result, value}; commit, forget -> {ok}; lost lease -> {lost}; commit of a closed record -> {ended}
 -- The first result of a step wins. A result may come from an older lease, because what was done was done; an intent may not.
 local what, id, epoch, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local journal = P .. 'journal:' .. id
@@ -17,7 +17,8 @@ if what == 'forget' then
 end
 local result = redis.call('HGET', journal, name .. ':result')
 if result then return {'result', result} end
-if redis.call('HSETNX', journal, name .. ':intent', epoch .. '@' .. string.format('%d', NOW)) == 0 then
+local intent = epoch .. '@' .. string.format('%d', NOW) .. '@' .. ARGV[5]
+if redis.call('HSETNX', journal, name .. ':intent', intent) == 0 then
   return {'intent', redis.call('HGET', journal, name .. ':intent')}
 end
 return {'begun', ''}
