@@ -1,18 +1,12 @@
-"""
-A small world for `exchange`: a provider with one-time codes, a ledger with leases, and workers that fail at any effect.
-
-A `World` is one schedule, decided by its seed alone. At each effect a worker may crash, freeze while its lease runs
-out, lose the request, lose the answer; the store may fail before or after it wrote.
-"""
+"""A small world for `exchange`: one-time codes, and a ledger whose one record is carried by its lease."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
 import orjson
 
 from shared.errors import (
@@ -20,7 +14,6 @@ from shared.errors import (
     LeaseLost,
     ProviderBusy,
     ProviderRefused,
-    StoreUnavailable,
     Transient,
     UnknownOutcome,
     WaypostError,
@@ -32,14 +25,15 @@ from shared.steps.effects import (
     BeginStep,
     Call,
     CommitStep,
-    Effect,
     ForgetIntent,
     IsActive,
     Now,
     StepState,
 )
-from shared.steps.exchange import ExchangeOrder
+from shared.steps.exchange import ExchangeOrder, exchange
 from shared.steps.identify import identified
+from shared.storage.ledger import MOST_CRASHES
+from tests.chaos.simulation.schedule import Run, Schedule, Steps, instead
 from tests.unit.oauth_builders import NOON, a_provider, answered
 from tests.unit.steps_builders import an_exchange
 
@@ -51,7 +45,10 @@ ORDER = an_exchange(
         }
     )
 )
-Policy = Callable[[ExchangeOrder], Generator[Effect, Any, Any]]
+REVOKED, REFUSED = answered({}), answered({"error": "invalid_grant"}, 400)
+UNKNOWN, KNOWN = answered({}, 401), answered({"id": "acct"})
+ISSUED = HttpAnswer(status=200, body=orjson.dumps({"access_token": "token-1"}))
+Policy = Callable[[ExchangeOrder], Steps]
 
 
 class Provider:
@@ -68,57 +65,45 @@ class Provider:
             case "token":
                 return self._exchange()
             case "identity":
-                return self._identify(
-                    dict(call.headers)["authorization"].removeprefix("Bearer ")
-                )
+                bearer = dict(call.headers)["authorization"]
+                return self._identify(bearer.removeprefix("Bearer "))
             case _:
-                self._revoke(
-                    dict(p.split(b"=") for p in call.body.split(b"&"))[b"token"].decode()
-                )
-                return answered({})
+                fields = dict(p.split(b"=") for p in call.body.split(b"&"))
+                self._revoke(fields[b"token"].decode())
+                return REVOKED
 
     def _exchange(self) -> HttpAnswer:
         self.exchanges += 1
         if self.exchanges > 1:
             for token in tuple(self.live):
                 self._revoke(token)
-            return answered({"error": "invalid_grant"}, 400)
+            return REFUSED
         self.live.add("token-1")
-        return HttpAnswer(status=200, body=orjson.dumps({"access_token": "token-1"}))
+        return ISSUED
 
     def _identify(self, token: str) -> HttpAnswer:
         # A provider that now and then does not know its own fresh token.
-        if token not in self.live or self.chance.random() < 0.03:
-            return answered({}, 401)
-        return answered({"id": "acct"})
+        return UNKNOWN if token not in self.live or self.chance.random() < 0.03 else KNOWN
 
     def _revoke(self, token: str) -> None:
         self.live.discard(token)
         self.revoked.add(token)
 
 
-class Run(msgspec.Struct):
-    """One worker's attempt: its steps, its epoch, and the effect that it is about to have."""
+class Exchanging(Schedule):
+    """One record, carried by whoever holds its lease; it dies when that was left alone too often."""
 
-    steps: Generator[Effect, Any, Any]
-    epoch: int
-    effect: Effect
-
-
-class World:
-    """One record, carried by whoever holds its lease."""
-
-    def __init__(self, policy: Policy, seed: int, faults: float) -> None:
-        self.policy, self.faults = policy, faults
-        self.chance = random.Random(seed)
+    def __init__(self, seed: int, faults: float, policy: Policy = exchange) -> None:
+        super().__init__(seed, faults)
+        self.policy = policy
         self.provider = Provider(self.chance)
         self.journal: dict[str, StepState] = {}
-        self.runs: list[Run] = []
-        self.epoch, self.leased, self.ended = 0, False, False
+        self.epoch, self.crashes = 0, 0
+        self.leased = self.ended = self.is_void = False
         self.active = ""  # the token that the installation works with
         self.cause = ""
 
-    def play(self, most: int = 400) -> World:
+    def play(self, most: int = 400) -> Exchanging:
         """Go on until the record has ended and no worker is left, frozen ones included."""
         for tick in range(most):
             if tick > most // 2:
@@ -126,11 +111,12 @@ class World:
             if not self.ended and not self.leased:
                 self._claim()
             elif self.runs:
-                self._step(self.chance.choice(self.runs))
+                self._look_elsewhere()
+                self.step(self.chance.choice(self.runs))
             elif self.ended:
                 return self
             else:
-                self.leased = False  # everybody crashed; the lease runs out
+                self._lapse()  # everybody crashed; the lease runs out
         raise AssertionError("the schedule does not end")
 
     @property
@@ -138,88 +124,55 @@ class World:
         """Connected with a token that is revoked."""
         return self.active in self.provider.revoked
 
-    def _happens(self, share: float = 1.0) -> bool:
-        return self.chance.random() < self.faults * share
-
     def _claim(self) -> None:
         self.epoch += 1
         self.leased = True
-        steps = self.policy(ORDER)
-        self.runs.append(Run(steps, self.epoch, next(steps)))
+        self.start(self.policy(ORDER), self.epoch)
 
-    def _step(self, run: Run) -> None:
-        if self._happens():
-            run.steps.close()  # a crash
-            self.runs.remove(run)
-            return
-        if self._happens() and run.epoch == self.epoch:
-            self.leased = False  # frozen for longer than the lease; it wakes up later
-            return
-        try:
-            result = self._have(run)
-        except WaypostError as error:
-            self._resume(run, partial(run.steps.throw, error))
-        else:
-            self._resume(run, partial(run.steps.send, result))
+    def _look_elsewhere(self) -> None:
+        """The person has begun a newer flow in another tab."""
+        if self.happens(0.1):
+            self.is_void = True
 
-    def _resume(self, run: Run, on: Callable[[], Effect]) -> None:
-        try:
-            run.effect = on()
-        except StopIteration:
-            self._settle(run, ended=True)
-        except FlowRefused as refused:
-            self._settle(run, ended=True, cause=refused.cause)
-        except Transient:
-            self._settle(run, ended=False)
-        except LeaseLost:
-            self.runs.remove(run)
+    def freeze(self, run: Run) -> None:
+        if run.number == self.epoch and not self.ended:
+            self._lapse()
 
-    def _settle(self, run: Run, *, ended: bool, cause: str = "") -> None:
-        self.runs.remove(run)
-        if run.epoch != self.epoch or self.ended:
+    def _lapse(self) -> None:
+        self.leased = False
+        self.crashes += 1
+        if self.crashes >= MOST_CRASHES:
+            self._close("its worker stopped")
+
+    def _close(self, cause: str) -> None:
+        self.ended, self.cause = True, cause
+        self.journal.clear()  # as the ledger does
+
+    def end(self, run: Run, error: WaypostError | None) -> None:
+        if isinstance(error, LeaseLost) or run.number != self.epoch or self.ended:
             return
         self.leased = False
-        if ended:
-            self.ended, self.cause = True, cause
+        if error is None or isinstance(error, FlowRefused):
+            self._close(error.cause if error else "")
+        elif not isinstance(error, Transient):
+            raise error
 
     def _holds(self, run: Run) -> None:
-        if run.epoch != self.epoch or self.ended:
+        if run.number != self.epoch or self.ended:
             raise LeaseLost("another worker has it")
 
-    def _have(self, run: Run) -> Any:
+    def have(self, run: Run) -> Any:
         match run.effect:
             case Call(call):
-                return self._call(call)
+                return self.call(call, self.provider.answer)
             case Now():
                 return NOON
             case BeginStep() | CommitStep() | ForgetIntent() | Activate():
-                return self._store(run)
+                return self.store(partial(self._write, run))
             case IsActive(tokens):
                 return self.active == tokens.access.reveal().decode()
             case _:
                 return None
-
-    def _call(self, call: HttpCall) -> HttpAnswer:
-        if self._happens():
-            raise ProviderBusy("connection refused")
-        if self._happens():
-            raise UnknownOutcome("the request was lost")
-        if self._happens():
-            return self.chance.choice(
-                [answered({}, 429), answered({}, 503, retry_after="1"), answered({}, 502)]
-            )
-        answer = self.provider.answer(call)
-        if self._happens():
-            raise UnknownOutcome("the answer was lost")
-        return answered({}, 502) if self._happens() else answer
-
-    def _store(self, run: Run) -> Any:
-        if self._happens():
-            raise StoreUnavailable("nothing was written")
-        result = self._write(run)
-        if self._happens():
-            raise StoreUnavailable("the answer was lost")
-        return result
 
     def _write(self, run: Run) -> Any:
         match run.effect:
@@ -229,23 +182,34 @@ class World:
                 self.journal.setdefault(name, StepState(status="intent"))
                 return found or StepState(status="begun")
             case CommitStep(name, result):
-                if self.ended:
-                    return False
-                found = self.journal.get(name)
-                if found is None or found.status != "result":
-                    self.journal[name] = StepState(status="result", result=result)
-                self._holds(run)
-                return True
+                return self._commit(run, name, StepState(status="result", result=result))
             case ForgetIntent(name):
                 self._holds(run)
                 self.journal.pop(name, None)
             case Activate(tokens=tokens):
-                self._holds(run)
-                self.active = tokens.access.reveal().decode()
+                self._activate(run, tokens.access.reveal().decode())
         return None
 
+    def _commit(self, run: Run, name: str, state: StepState) -> bool:
+        """The first result wins, whoever brings it."""
+        if self.ended:
+            return False
+        found = self.journal.get(name)
+        if found is None or found.status != "result":
+            self.journal[name] = state
+        self._holds(run)
+        return True
 
-def naive(order: ExchangeOrder) -> Generator[Effect, Any, Any]:
+    def _activate(self, run: Run, token: str) -> None:
+        """With the tokens, the record is closed."""
+        self._holds(run)
+        if self.is_void:
+            raise FlowRefused("flow_expired")
+        self.active = token
+        self._close("")
+
+
+def naive(order: ExchangeOrder) -> Steps:
     """What a plain queue does: on any trouble the whole job again. The negative control."""
     call = token_call(
         order.provider, order.client, code="c", redirect_uri=order.redirect_uri, verifier="v"
@@ -259,3 +223,8 @@ def naive(order: ExchangeOrder) -> Generator[Effect, Any, Any]:
     except ProviderRefused:
         raise FlowRefused("provider_error") from None
     yield Activate(tokens=tokens, account=account)
+
+
+def without_journal(order: ExchangeOrder) -> Steps:
+    """The real steps over a ledger that remembers no step: another control."""
+    return instead(exchange(order), {BeginStep: StepState(status="begun")})
