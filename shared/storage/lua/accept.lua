@@ -5,10 +5,10 @@ local most, most_bytes, lifetime, n = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV
 local replies, stored, again = {}, 0, 0
 
 local function open_load()
-  local records, bytes = 0, 0
-  for _, state in ipairs({'ready', 'leased', 'retrying', 'waiting', 'parked'}) do
-    records = records + redis.call('ZCARD', P .. 'state:' .. state)
-    bytes = bytes + tonumber(redis.call('HGET', P .. 'bytes', state) or 0)
+  local open, records, bytes = {'ready', 'leased', 'retrying', 'waiting', 'parked'}, 0, 0
+  for i, size in ipairs(redis.call('HMGET', P .. 'bytes', unpack(open))) do
+    records = records + redis.call('ZCARD', P .. 'state:' .. open[i])
+    bytes = bytes + tonumber(size or 0)
   end
   return records, bytes
 end
@@ -24,42 +24,56 @@ local function revived(id)
   return found
 end
 
-local function first_copy(dedupe, id)
-  if dedupe == '' then return nil end
-  local first = redis.call('GET', P .. 'dedupe:' .. dedupe)
-  if not first or first == id then return nil end
+-- What is known of request *id* before it is stored; the first of two that come in one call counts.
+local ids, copies = {}, {}
+
+local function known_as(id, dedupe)
+  if ids[id] then return 'stored', id end
+  if dedupe == '' then
+    if redis.call('EXISTS', record(id)) == 1 then return 'stored', id end
+    return nil
+  end
+  local first = copies[dedupe] or redis.call('GET', P .. 'dedupe:' .. dedupe)
+  if not first then return nil end
+  if first == id then return 'stored', id end
+  if ids[first] then return 'duplicate', first end
   if redis.call('HGET', record(first), 'state') == 'ignored' then return nil end
   return revived(first) and 'revived' or 'duplicate', first
 end
 
 local records, bytes = open_load()
+local fresh, tickets = {}, {}
 for i = 0, n - 1 do
   local a = 5 + i * 8
   local id, body, dedupe = ARGV[a], ARGV[a + 2], ARGV[a + 3]
-  local status, known = first_copy(dedupe, id)
-  if not status and redis.call('EXISTS', record(id)) == 1 then status, known = 'stored', id end
+  local status, known = known_as(id, dedupe)
   if not status and (records >= most or bytes + #body > most_bytes) then status, known = 'full', '' end
   if not status then
-    local seq = redis.call('HINCRBY', P .. 'totals', 'accepted', 1)
-    redis.call('HSET', record(id), 'job', ARGV[a + 1], 'state', 'ready', 'at', NOW, 'changed', NOW,
-      'bytes', #body, 'seq', seq, 'integration', ARGV[a + 4], 'lane', ARGV[a + 5],
-      'installation', ARGV[a + 6], 'bot', ARGV[a + 7])
-    redis.call('SET', P .. 'body:' .. id, body)
-    move(id, nil, 'ready', NOW, #body)
-    ticket(id)
-    enqueue(id, ARGV[a + 5])
-    if dedupe ~= '' then
-      redis.call('HSET', record(id), 'dedupe', dedupe)
-      redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime)
-    end
-    records, bytes, stored = records + 1, bytes + #body, stored + 1
     status, known = 'stored', id
+    records, bytes, stored = records + 1, bytes + #body, stored + 1
+    ids[id], copies[dedupe] = true, id
+    fresh[stored], tickets[stored] = a, {id, ARGV[a + 5]}
   end
   if status == 'revived' then again = again + 1 end
   replies[#replies + 1] = status
   replies[#replies + 1] = known
 end
+
 if stored > 0 then
+  local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
+  for i, a in ipairs(fresh) do
+    local id, body, dedupe = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+    redis.call('HSET', record(id), 'job', ARGV[a + 1], 'state', 'ready', 'at', NOW, 'changed', NOW,
+      'bytes', #body, 'seq', before + i, 'integration', ARGV[a + 4], 'lane', ARGV[a + 5],
+      'installation', ARGV[a + 6], 'bot', ARGV[a + 7],
+      unpack(dedupe ~= '' and {'dedupe', dedupe} or {}))
+    redis.call('SET', P .. 'body:' .. id, body)
+    if dedupe ~= '' then redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime) end
+    ticket(id)
+    moving(id, nil, 'ready', NOW, #body)
+  end
+  moved()
+  enqueue_all(tickets)
   local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
   redis.call('HINCRBY', minute, 'accepted', stored)
   redis.call('EXPIRE', minute, 3900)

@@ -28,7 +28,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LI
 end
 
 local popped = limit > 0 and redis.call('ZPOPMIN', P .. 'queue', limit) or {}
-local claims, ids, bodies, index, leases, lanes, bytes = {}, {}, {}, {}, {}, {}, 0
+local claims, bodies, leases, lanes = {}, {}, {}, {}
 for i = 1, #popped, 2 do
   local id = string.sub(popped[i], #TAG + 1)
   local fields = redis.call('HGETALL', record(id))
@@ -44,26 +44,20 @@ for i = 1, #popped, 2 do
     fields[#fields + 1] = 'epoch'
     fields[#fields + 1] = tostring(epoch)
     claims[#claims + 1] = {id, fields}
-    ids[#ids + 1] = id
     bodies[#bodies + 1] = P .. 'body:' .. id
-    index[#index + 1] = r['at']
-    index[#index + 1] = id
+    moving(id, 'ready', 'leased', r['at'], tonumber(r['bytes']))
     leases[#leases + 1] = NOW + lease
     leases[#leases + 1] = id
     lanes[r['lane']] = popped[i + 1]
-    bytes = bytes + tonumber(r['bytes'])
   else
     redis.call('UNLINK', 'arq:job:' .. popped[i])
   end
 end
 
-if #ids > 0 then
+if #claims > 0 then
+  moved()
   redis.call('SET', P .. 'vtime', popped[#popped])
-  redis.call('ZREM', P .. 'state:ready', unpack(ids))
-  redis.call('ZADD', P .. 'state:leased', unpack(index))
   redis.call('ZADD', P .. 'leases', unpack(leases))
-  redis.call('HINCRBY', P .. 'bytes', 'ready', -bytes)
-  redis.call('HINCRBY', P .. 'bytes', 'leased', bytes)
   local found = redis.call('MGET', unpack(bodies))
   for i, body in ipairs(found) do claims[i][3] = body or '' end
   -- A lane whose last ticket was just taken is idle and needs no place.

@@ -22,14 +22,50 @@ local function move(id, from, to, at, bytes)
   redis.call('HINCRBY', P .. 'bytes', to, bytes)
 end
 
--- Puts a ticket into arq's queue. Lanes take turns: a lane's next ticket comes one step of virtual
--- time after its last one, and no lane may save up time while it is idle (start-time fair queueing).
-local function enqueue(id, lane)
-  local last = tonumber(redis.call('HGET', P .. 'lanes', lane) or 0)
-  local turn = math.max(last, tonumber(redis.call('GET', P .. 'vtime') or 0)) + 1
-  redis.call('HSET', P .. 'lanes', lane, turn)
-  redis.call('ZADD', P .. 'queue', turn, TAG .. id)
+-- The same for many records in a few commands: collect with `moving`, write with `moved`.
+local added, removed, grown = {}, {}, {}
+
+local function append(lists, name, ...)
+  local list = lists[name] or {}
+  lists[name] = list
+  for _, value in ipairs({...}) do list[#list + 1] = value end
 end
+
+local function moving(id, from, to, at, bytes)
+  if from then
+    append(removed, from, id)
+    grown[from] = (grown[from] or 0) - bytes
+  end
+  append(added, to, at, id)
+  grown[to] = (grown[to] or 0) + bytes
+end
+
+local function moved()
+  for state, ids in pairs(removed) do redis.call('ZREM', P .. 'state:' .. state, unpack(ids)) end
+  for state, members in pairs(added) do redis.call('ZADD', P .. 'state:' .. state, unpack(members)) end
+  for state, bytes in pairs(grown) do redis.call('HINCRBY', P .. 'bytes', state, bytes) end
+end
+
+-- Puts tickets into arq's queue, {id, lane} each. Lanes take turns: a lane's next ticket comes one step of
+-- virtual time after its last one, and no lane may save up time while it is idle (start-time fair queueing).
+local function enqueue_all(tickets)
+  if #tickets == 0 then return end
+  local vtime, last, turns, lanes = tonumber(redis.call('GET', P .. 'vtime') or 0), {}, {}, {}
+  for _, one in ipairs(tickets) do
+    local id, lane = one[1], one[2]
+    last[lane] = math.max(last[lane] or tonumber(redis.call('HGET', P .. 'lanes', lane) or 0), vtime) + 1
+    turns[#turns + 1] = last[lane]
+    turns[#turns + 1] = TAG .. id
+  end
+  for lane, turn in pairs(last) do
+    lanes[#lanes + 1] = lane
+    lanes[#lanes + 1] = turn
+  end
+  redis.call('HSET', P .. 'lanes', unpack(lanes))
+  redis.call('ZADD', P .. 'queue', unpack(turns))
+end
+
+local function enqueue(id, lane) enqueue_all({{id, lane}}) end
 
 -- The job that arq's own tools read; it names the record and holds nothing else.
 local function ticket(id)

@@ -9,40 +9,47 @@ local function emit(stream, key, event)
   end
 end
 
+local leases, gone = {}, {}
+
 local function close(id, state, reason, r)
-  move(id, 'leased', state, r[3], tonumber(r[4]))
-  redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason)
-  if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
-  redis.call('UNLINK', 'arq:job:' .. TAG .. id, P .. 'journal:' .. id)
+  moving(id, 'leased', state, r[3], tonumber(r[4]))
+  redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason,
+    'attempts', tonumber(r[8] or 0) + (state == 'dead' and 1 or 0))
+  gone[#gone + 1] = 'arq:job:' .. TAG .. id
+  gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
   if r[7] then next_in_order(id, r[6]) end
 end
 
 local function retry(id, reason, delay, r)
-  move(id, 'leased', 'retrying', r[3], tonumber(r[4]))
-  redis.call('HINCRBY', record(id), 'attempts', 1)
-  redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay)
+  moving(id, 'leased', 'retrying', r[3], tonumber(r[4]))
+  redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
+    'attempts', tonumber(r[8] or 0) + 1)
   redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   closed['retried'] = (closed['retried'] or 0) + 1
 end
 
-local leases = {}
+local released = false
 for i = 0, tonumber(ARGV[1]) - 1 do
   local a = 2 + i * 8
   local id, outcome, reason = ARGV[a], ARGV[a + 2], ARGV[a + 3]
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts')
   if r[1] == 'leased' and r[2] == ARGV[a + 1] then
     emit(ARGV[a + 5], ARGV[a + 6], ARGV[a + 7])
     leases[#leases + 1] = id
     if outcome == 'retry' then retry(id, reason, tonumber(ARGV[a + 4]), r)
-    elseif outcome == 'release' then ready(id, 'leased', r[3], tonumber(r[4]), r[5])
+    elseif outcome == 'release' then
+      ready(id, 'leased', r[3], tonumber(r[4]), r[5])
+      released = true
     else close(id, outcome, reason, r) end
     replies[i + 1] = 1
   else
     replies[i + 1] = 0
   end
 end
+moved()
+if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
 if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
 for what, n in pairs(closed) do count(what, n) end
-if redis.call('ZCARD', P .. 'queue') > 0 or closed['retried'] then wake() end
+if released or closed['retried'] then wake() end
 return replies
