@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 UV     := uv==0.13.9
 
+COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+
 # Seconds are short: pytest runs on both cores, a file stays on one.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -36,7 +38,7 @@ format: $(VENV)/.developer ## lay out the code and sort the imports
 	@$(BIN)/ruff check --select I --fix --quiet
 	@$(BIN)/ruff format
 
-bench: $(VENV)/.developer ## the benchmarks of bench/
+bench: $(VENV)/.developer ## Waypost beside its peers; ARGS="accept worker", ARGS=--quick
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: $(VENV)/.developer ## kill processes at named points, again and again
@@ -50,6 +52,7 @@ lock: $(VENV)/.python ## resolve the dependencies anew: names, versions and hash
 	@$(PIP) install -qq $(UV)
 	@$(call lock,requirements.lock,--extra fast)
 	@$(call lock,requirements-dev.lock,--extra fast --extra dev --constraint requirements.lock)
+	@$(BIN)/uv pip compile $(COMPILE) bench/requirements.in --output-file bench/requirements.lock
 
 clean: ## remove .venv, caches and builds; data folders stay
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -58,8 +61,7 @@ clean: ## remove .venv, caches and builds; data folders stay
 # hatchling is locked too, so that our own package builds from nothing that is not in the lock.
 define lock
 $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" \
-  | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-    --no-header --no-annotate --no-emit-index-url $(2) pyproject.toml - --output-file $(1)
+  | $(BIN)/uv pip compile $(COMPILE) $(2) pyproject.toml - --output-file $(1)
 endef
 
 # ── .venv: a stamp per set of dependencies, so that a warm one costs nothing ──

@@ -1,82 +1,51 @@
 """
-`make bench`: what accepting and carrying costs on this machine, on the embedded Valkey with `always`.
+`make bench`: Waypost and its peers side by side on this machine.
 
-Peers side by side come with a later issue; until then nothing here is a claim, only a number to compare with itself.
+`make bench ARGS="accept worker"` runs some parts; `--quick` takes a minute.
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
-import platform
-import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from services.ingress.acceptor import Acceptor
-from shared.clock import SystemChance, SystemClock, new_id
-from shared.model.jobs import Accept
-from shared.storage.connection import connect
-from shared.storage.embedded import EmbeddedValkey
-from shared.storage.ledger import Ending, Ledger
+import msgspec
+
+from bench.machine import machine
+from bench.parts.accept import accept
+from bench.parts.worker import work
+from bench.plan import QUICK, Plan
 
 if TYPE_CHECKING:
-    from shared.storage.connection import Store
+    from collections.abc import Callable
 
-REQUESTS, CALLERS, BODY = 20_000, 128, 1024
-
-
-async def main() -> None:
-    """Run all and print JSON."""
-    with tempfile.TemporaryDirectory(prefix="waypost-bench-") as folder:
-        async with EmbeddedValkey(Path(folder)) as valkey, await connect(valkey.url) as store:
-            found = {
-                "machine": platform.platform(),
-                "python": platform.python_version(),
-                "requests": REQUESTS,
-                "callers": CALLERS,
-                "bodyBytes": BODY,
-                "durableAcceptsPerSecond": round(await _accepts(store)),
-                **await _carried(store),
-            }
-    json.dump(found, sys.stdout, indent=2)
+PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {"accept": accept, "worker": work}
 
 
-async def _accepts(store: Store) -> float:
-    """Through the ingress' group commit, *CALLERS* at a time."""
-    acceptor, clock, chance = Acceptor(Ledger(store)), SystemClock(), SystemChance()
-    body = chance.token(BODY)
-
-    async def caller() -> None:
-        for _ in range(REQUESTS // CALLERS):
-            id = new_id("req", clock, chance)
-            await acceptor.accept(Accept(id=id, job="webhook", body=body, lane="bench"))
-
-    began = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    return REQUESTS / (time.perf_counter() - began)
+def main() -> None:
+    """Measure what was asked for."""
+    asked = _arguments()
+    plan = QUICK if asked.quick else Plan()
+    if asked.fsync_delay is not None:
+        plan = msgspec.structs.replace(plan, fsync_delay=asked.fsync_delay)
+    plan = msgspec.structs.replace(plan, began=time.monotonic(), peers=not asked.alone)
+    found = {"machine": machine()} | {name: PARTS[name](plan) for name in asked.parts or PARTS}
+    print(json.dumps(found, indent=2))
 
 
-async def _carried(store: Store) -> dict[str, float]:
-    """Claim and finish in batches, as the engine does, without a job in between."""
-    ledger, carried = Ledger(store), 0
-    await store.redis.config_resetstat()
-    began = time.perf_counter()
-    while claims := (await ledger.claim("bench", 64))[0]:
-        await ledger.settle(
-            [Ending(id=c.record.id, epoch=c.record.epoch, end="done") for c in claims]
-        )
-        carried += len(claims)
-    seconds = time.perf_counter() - began
-    commands = await store.redis.info("commandstats")
-    calls = sum(one["calls"] for one in commands.values())
-    return {
-        "claimedAndSettledPerSecond": round(carried / seconds),
-        "commandsPerJob": round(calls / carried, 1),
-    }
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="a minute, for a first look")
+    parser.add_argument("--alone", action="store_true", help="without the peers")
+    parser.add_argument("--fsync-delay", type=float, metavar="MS", help="of the slow disk")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return asked
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

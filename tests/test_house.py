@@ -166,10 +166,12 @@ class TestSafety:
 
 
 class TestLocks:
-    @pytest.mark.parametrize("name", LOCKS)
+    @pytest.mark.parametrize("name", [*LOCKS, "bench/requirements.lock"])
     def test_a_lock_holds_names_versions_and_hashes_only(self, name: str) -> None:
         """No address of a registry and no path of a machine."""
-        requirement = re.compile(r"[a-z0-9][a-z0-9-]*==[\w.!+]+( ; [\w .<>='!]+)?( \\)?")
+        requirement = re.compile(
+            r"[a-z0-9][a-z0-9-]*(\[[a-z]+\])?==[\w.!+]+( ; [\w .<>='!]+)?( \\)?"
+        )
         digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
         lines = (ROOT / name).read_text().splitlines()
 

@@ -15,8 +15,7 @@ from shared.secret import Secret
 
 if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer
-    from shared.oauth.endpoints import ErrorPlaces, TokenEndpoint
-    from shared.oauth.records import OAuthProvider
+    from shared.oauth.records import ErrorPlaces, OAuthProvider, TokenEndpoint
 
 LONGEST_TOKEN = 16 << 10  # characters
 LONGEST_LIFE = 10 * 366 * 86400.0  # seconds

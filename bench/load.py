@@ -1,0 +1,49 @@
+"""Closed loops of callers: wrk where it is installed, else a loop of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from bench.programs import CACHE, HERE, SECOND, Failed, finished, python
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def generator() -> str:
+    """What sends the requests."""
+    return "wrk" if shutil.which("wrk") else "a loop in Python (install wrk for a lighter one)"
+
+
+def closed(
+    port: int, path: str, *, callers: int, seconds: float, body: int = 1024
+) -> dict[str, Any]:
+    """*callers* that each send their next request when the last one was answered."""
+    env = {
+        "BENCH_PORT": str(port), "BENCH_PATH": path, "BENCH_BODY": str(body),
+        "BENCH_CALLERS": str(callers), "BENCH_SECONDS": str(seconds),
+        "BENCH_STAMP": os.urandom(8).hex(),
+    }  # fmt: skip
+    command = _wrk(port, callers, seconds) if shutil.which("wrk") else python("callers")
+    printed = finished(command, core=SECOND, env=env, log=_log(), seconds=seconds + 20)
+    found: dict[str, Any] = json.loads(printed[printed.index("{") :])
+    if not found["requests"] or found["refused"] > found["requests"] / 2:
+        raise Failed(f"the callers were refused: {found}")
+    answered = found["requests"] - found["refused"]
+    return found | {"perSecond": round(answered / found["seconds"])}
+
+
+def _wrk(port: int, callers: int, seconds: float) -> list[str]:
+    script = str(HERE / "post.lua")
+    return [
+        "wrk", "-t1", f"-c{callers}", f"-d{max(1, round(seconds))}s", "--timeout", "5s",
+        "-s", script, f"http://127.0.0.1:{port}/",
+    ]  # fmt: skip
+
+
+def _log() -> Path:
+    CACHE.mkdir(exist_ok=True)
+    return CACHE / "load.log"
