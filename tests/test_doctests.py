@@ -1,4 +1,4 @@
-"""The examples in the docstrings of `shared` are true."""
+"""The examples in docstrings are true."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import pkgutil
 
 import pytest
 
+import services
 import shared
+import workers
+
+_NEVER = ("__main__", "handlers")  # a program that would start, and code that is loaded by name
 
 MODULES = sorted(
-    module.name for module in pkgutil.walk_packages(shared.__path__, prefix="shared.")
+    module.name
+    for package in (services, shared, workers)
+    for module in pkgutil.walk_packages(package.__path__, prefix=f"{package.__name__}.")
+    if module.name.rpartition(".")[2] not in _NEVER
 )
 
 

@@ -80,6 +80,7 @@ class SecretView(Given, frozen=True, kw_only=True):
 
     name: str
     title: str
+    description: str  # where to find it at the provider
     public: bool
     optional: bool
     is_set: bool

@@ -22,7 +22,12 @@ DEFINITION: dict[str, Any] = {
         "header": "acme-signature",
         "secret": {"from": "global", "name": "WEBHOOK_SIGNING_SECRET"},
     },
-    "secrets": {"WEBHOOK_SIGNING_SECRET": {"title": "Signing secret"}},
+    "secrets": {
+        "WEBHOOK_SIGNING_SECRET": {
+            "title": "Signing secret",
+            "description": "Settings → Webhooks of your Acme app",
+        }
+    },
     "configuration": {
         "title": "Connect with one click",
         "identifier": {
@@ -68,6 +73,7 @@ EVENT = {
 SECRET = {
     "name": "WEBHOOK_SIGNING_SECRET",
     "title": "Signing secret",
+    "description": "Settings → Webhooks of your Acme app",
     "public": False,
     "optional": False,
     "isSet": True,

@@ -26,6 +26,7 @@ def set_one(
     value: Annotated[
         str, typer.Option(help="Better left out: it is asked for, or read from standard input")
     ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """
     Set a secret; it can be replaced, never read again.
@@ -33,10 +34,10 @@ def set_one(
     Example: waypost secrets set slack SIGNING_SECRET < secret.txt
     """
     given = value or _asked(name)
-    Api.from_settings().call(
+    found = Api.from_settings().call(
         "PUT", ("integrations", integration, "secrets", name), body={"value": given}
     )
-    show.line(f"{integration} {name} is set")
+    show.json(found) if as_json else show.line(f"{integration} {name} is set")
 
 
 def _asked(name: str) -> str:
@@ -61,7 +62,7 @@ def ls(integration: Integration, as_json: AsJson = False) -> None:
 
 
 @keys.command()
-def new() -> None:
+def new(as_json: AsJson = False) -> None:
     """
     Make the key ring and the sealing key pair, where there are none. Files are readable by their owner only.
 
@@ -70,11 +71,14 @@ def new() -> None:
     from services.cli import keyfiles
 
     made = keyfiles.ensure(Settings.from_env(os.environ))
+    if as_json:
+        return show.json({"made": [str(path) for path in made]})
     show.line("\n".join(f"made {path}" for path in made) or "all keys are there already")
+    return None
 
 
 @keys.command()
-def rotate() -> None:
+def rotate(as_json: AsJson = False) -> None:
     """
     Add a key to the ring and make it the primary one. Old ones still open what they sealed.
 
@@ -82,5 +86,8 @@ def rotate() -> None:
     """
     from services.cli import keyfiles
 
-    settings = Settings.from_env(os.environ)
-    show.line(f"the primary key is now {keyfiles.rotate(settings)}; restart api and workers")
+    primary = keyfiles.rotate(Settings.from_env(os.environ))
+    if as_json:
+        return show.json({"primary": primary})
+    show.line(f"the primary key is now {primary}; restart api and workers")
+    return None

@@ -49,6 +49,35 @@ def ls(
     return None
 
 
+@app.command(name="show")
+def show_one(webhook_id: WebhookId, as_json: AsJson = False) -> None:
+    """
+    One installation: where it stands, and its own webhook URL.
+
+    Example: waypost installations show 4b2f0c6e-…
+    """
+    found = Api.from_settings().get("installations", webhook_id)
+    if as_json:
+        return show.json(found)
+    rows = [(name, _plain(value)) for name, value in found["installation"].items()]
+    show.table(("field", "value"), [row for row in rows if row[1]], "")
+    return None
+
+
+def _plain(value: Any) -> str:
+    """
+    A field as people read it.
+
+    >>> _plain({"id": "T1", "name": "Acme"}), _plain(None), _plain(True)
+    ('id T1, name Acme', '', 'yes')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
 @app.command()
 def add(
     bot: Bot,
@@ -156,7 +185,9 @@ def list_bots(as_json: AsJson = False) -> None:
     found = Api.from_settings().get("bots")
     if as_json:
         return show.json(found)
-    rows = [(one["id"], one["url"] or "(stream)", one["hasSecret"]) for one in found["bots"]]
+    rows = [
+        (one["id"], one["url"] or "(stream)", _plain(one["hasSecret"])) for one in found["bots"]
+    ]
     show.table(("bot", "events go to", "signed"), rows, "None. Make one: waypost bots put NAME")
     return None
 

@@ -59,17 +59,34 @@ def show_one(name: Name, as_json: AsJson = False) -> None:
     show.line(f"{found['title'] or found['name']} {found['version']}  {found['description']}\n")
     show.line(f"redirect URL to paste:  {found['redirectUrl']}")
     show.line(f"webhook URL to paste:   {found['webhookUrl']}\n")
-    rows = [
-        (s["name"], "set" if s["isSet"] else "not set", s["title"]) for s in found["secrets"]
-    ]
-    show.table(("secret", "value", "where to find it"), rows, "No secrets.")
-    kinds = [
-        (c["name"] or "(default)", c["canConnect"], ", ".join(f["name"] for f in c["fields"]))
-        for c in found["configurations"]
-    ]
+    show.table(("secret", "value", "where to find it"), _secrets(found), "No secrets.")
     show.line("")
-    show.table(("configuration", "one click", "fields"), kinds, "")
+    columns = ("configuration", "one click", "what it is", "fields")
+    show.table(columns, map(_configuration, found["configurations"]), "")
     return None
+
+
+def _secrets(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (one["name"], _value(one), one["description"] or one["title"])
+        for one in found["secrets"]
+    ]
+
+
+def _value(secret: dict[str, Any]) -> str:
+    if secret["isSet"]:
+        return "set"
+    return "not needed" if secret["optional"] else "not set"
+
+
+def _configuration(one: dict[str, Any]) -> tuple[str, str, str, str]:
+    fields = ", ".join(field["name"] for field in one["fields"])
+    return (
+        one["name"] or "(default)",
+        "yes" if one["canConnect"] else "no",
+        one["title"],
+        fields,
+    )
 
 
 @app.command()

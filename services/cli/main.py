@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli import global_secrets, installations, integrations, queue
+from services.cli.show import AsJson
 from services.cli.vrl import vrl_app
 from shared.config import Settings
 from shared.errors import WaypostError
@@ -55,6 +56,9 @@ def up(
     redis_url: RedisUrl = None,
     data_dir: DataDir = None,
     workers: Workers = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say where it is as one line of JSON")
+    ] = False,
 ) -> None:
     """
     Start everything on this machine: embedded Valkey, ingress, api, workers.
@@ -69,13 +73,16 @@ def up(
         redis_url=redis_url, data_dir=data_dir, workers=workers,
     )  # fmt: skip
     configure(settings.log)
-    asyncio.run(ups.stoppable(ups.up(settings)))
+    asyncio.run(ups.stoppable(ups.up(settings, as_json=as_json)))
 
 
 @app.command()
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End by itself; status 0 only if all arrived")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the proof as JSON; the rest goes to stderr")
     ] = False,
 ) -> None:
     """
@@ -85,7 +92,7 @@ def demo(
     """
     from services.cli import demo as demos
 
-    raise typer.Exit(demos.run(once=once))
+    raise typer.Exit(demos.run(once=once, as_json=as_json))
 
 
 @app.command()
@@ -120,7 +127,7 @@ def worker() -> None:
 
 @app.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+    as_json: AsJson = False,
     ledger: Annotated[
         bool,
         typer.Option(

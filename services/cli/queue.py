@@ -40,11 +40,20 @@ def stats(as_json: AsJson = False) -> None:
     show.table(("state", "count", "bytes"), rows, "")
     age = found["oldestReadyAge"]
     show.line(f"\noldest ready: {'none' if age is None else f'{age:.1f} s'}")
-    show.line(
-        f"last minute: {found['lastMinute'] or 'nothing'}   in all: {found['totals'] or 'nothing'}\n"
-    )
+    show.line(f"last minute:  {_counts(found['lastMinute'])}")
+    show.line(f"in all:       {_counts(found['totals'])}\n")
     _workers(found["workers"])
     return None
+
+
+def _counts(found: dict[str, int]) -> str:
+    """
+    Counts as people say them.
+
+    >>> _counts({"accepted": 3, "done": 2}), _counts({})
+    ('3 accepted, 2 done', 'nothing')
+    """
+    return ", ".join(f"{count} {name}" for name, count in found.items()) or "nothing"
 
 
 def _workers(workers: list[dict[str, Any]]) -> None:
@@ -174,16 +183,19 @@ def tail(
 
 
 @app.command()
-def top() -> None:
+def top(as_json: AsJson = False) -> None:
     """
-    The queue at a glance, refreshed every second, until Ctrl-C.
+    The queue at a glance, refreshed every second, until Ctrl-C. As JSON: one line a second.
 
     Example: waypost queue top
     """
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            show.console().clear()
-            stats(as_json=False)
+            if as_json:
+                show.json_line(Api.from_settings().get("queue"))
+            else:
+                show.console().clear()
+                stats(as_json=False)
             time.sleep(1)
 
 

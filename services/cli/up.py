@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 import structlog
 from msgspec import Struct
 
-from services.cli import keyfiles
+from services.cli import keyfiles, show
 from services.cli.binding import bound
 from services.cli.presence import alone_in, announced
 from services.cli.supervise import API, INGRESS, WORKER, Children, Program
@@ -151,12 +151,24 @@ async def until_stopped(system: System) -> None:
     raise await asyncio.shield(system.children.failed)
 
 
-async def up(settings: Settings) -> None:
-    """Run until told to stop."""
+async def up(settings: Settings, *, as_json: bool = False) -> None:
+    """Run until told to stop; say where it is, as one line of JSON if that is wanted."""
     async with running(settings, os.environ) as system:
         _warn(system.promise)
-        _greet(system)
+        show.json_line(where(system)) if as_json else _greet(system)
         await until_stopped(system)
+
+
+def where(system: System) -> dict[str, str]:
+    """The addresses and places of a running system, for programs."""
+    settings = system.settings
+    return {
+        "apiUrl": settings.api_url,
+        "publicUrl": settings.public_url,
+        "dataDir": str(settings.data_dir),
+        "adminToken": _where_token(settings),
+        "promise": system.promise.sentence,
+    }
 
 
 def _warn(promised: Promise) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,19 @@ from shared.storage.binary import valkey_server
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "services.cli.main"]
+_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = (
+    24,
+    1,
+    2,
+)  # linux/prctl.h, linux/capability.h
+
+
+def as_anybody() -> None:
+    """Give up root's right to write everywhere, before another program is run (capabilities(7))."""
+    if os.geteuid() == 0:
+        for override in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
+            if ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, override, 0, 0, 0) != 0:
+                raise OSError("a capability could not be dropped")
 
 
 class Ended:
@@ -38,22 +53,29 @@ class Ended:
 
 
 class Shell:
-    """Runs `waypost …` with nothing in its environment but a home and what it is given."""
+    """Runs `waypost …` in *folder* with nothing in its environment but a home and what it is given."""
 
-    def __init__(self, home: Path, **environ: str) -> None:
-        self.home = home
+    as_anybody = (
+        False  # with no rights beyond those of the files, even when root runs the tests
+    )
+
+    def __init__(self, home: Path, folder: Path = ROOT, **environ: str) -> None:
+        self.home, self.folder = home, folder
+        self._logs = count()
         self.environ = {"PATH": os.environ["PATH"], "HOME": str(home), **environ}
 
     def __call__(self, *words: str, given: str = "", **environ: str) -> Ended:
         done = subprocess.run(
-            [*COMMAND, *words], cwd=ROOT, env={**self.environ, **environ},
+            [*COMMAND, *words], cwd=self.folder, env={**self.environ, **environ},
             input=given, capture_output=True, text=True, timeout=50, check=False,
+            preexec_fn=as_anybody if self.as_anybody else None,
         )  # fmt: skip
         return Ended(done)
 
     def start(self, *words: str, **environ: str) -> Started:
         """Start it and go on."""
-        return Started([*COMMAND, *words], {**self.environ, **environ}, self.home / "log")
+        log = self.home / f"log-{next(self._logs)}"
+        return Started([*COMMAND, *words], {**self.environ, **environ}, log)
 
 
 class Started:

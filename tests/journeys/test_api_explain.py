@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import pytest
 
-import services.api.auth
-import services.api.console.overview
-import services.api.openapi
-import services.api.queues
-import services.api.wire
-import shared.botpress
-import shared.explain
 from services.api.openapi import table
 from services.api.operations import OPERATIONS
 from services.api.publishing import publish_found
@@ -143,14 +135,3 @@ class TestDocumentation:
         page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
         assert table(OPERATIONS) in page
-
-    @pytest.mark.parametrize(
-        "module",
-        [
-            services.api.auth, services.api.console.overview, services.api.openapi,
-            services.api.queues, services.api.wire, shared.botpress, shared.explain,
-        ],
-        ids=lambda module: module.__name__,
-    )  # fmt: skip
-    def test_of_functions_is_true(self, module):
-        assert 0 == doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed

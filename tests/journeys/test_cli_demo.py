@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.demo.run import demo
+from services.cli.demo.run import Manner, demo
 from services.simulator import Simulator
 from tests.journeys.cli_builders import Shell, Started, processes_of
 
@@ -70,9 +70,12 @@ class TestLookingAround:
         assert "signature refused" in explained.out
 
     def leaves_room_for_another(self, shell: Shell, tmp_path: Path):
-        ended = shell("demo", "--once")
+        ended = shell("demo", "--once", "--json")
         assert 0 == ended.code, ended
-        assert PROOF in ended.out
+        assert PROOF in ended.err
+        assert (True, PROOF) == (ended.json["right"], ended.json["sentence"])
+        assert [6] * 8 + [1] == [row["arrived"] for row in ended.json["rows"]]
+        assert {0} == {row["atTheOtherBot"] for row in ended.json["rows"]}
         assert 1 == len(folders(tmp_path))
 
 
@@ -82,7 +85,7 @@ class TestSomethingMissing:
         monkeypatch.setenv("COLUMNS", "300")
         simulator = Simulator()
         simulator.fault("notion", "v1/oauth/token", "answer", status=400, body="{}", times=None)
-        assert 1 == await demo(simulator, {"PATH": os.environ["PATH"]}, once=True)
+        assert 1 == await demo(simulator, {"PATH": os.environ["PATH"]}, Manner(once=True))
         said = capfd.readouterr().out
         assert "notion of Acme on bot support: pending; the page said: " in said
         assert "49 sent: 12 missing, 0 doubled or astray, 0 refused." in said

@@ -69,6 +69,15 @@ class TestStats:
         for state, count in ledger.counts.items():
             assert [state, str(count)] in lines
         assert "No worker is running. Start one: waypost worker" in said
+        assert f"in all:       {SIZE} accepted, " in said
+
+    def test_go_on_as_a_line_of_json_a_second(self, ledger):
+        top = ledger.shell.start("queue", "top", "--json")
+        top.until(lambda: 2 <= top.said.count("\n"))
+        assert 0 == top.stop(signal.SIGINT)
+        first, second = (orjson.loads(line) for line in top.said.splitlines()[:2])
+        assert SIZE == first["totals"]["accepted"]
+        assert first["at"] < second["at"]
 
 
 class TestLs:

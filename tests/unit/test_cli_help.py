@@ -1,4 +1,4 @@
-"""`--help` of every command has an example, and the example is one that the command takes."""
+"""`--help` of every command has an example that the command takes, and `--json` where it prints."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def commands(command: Command, *path: str) -> Iterator[tuple[tuple[str, ...], Co
 
 
 ALL = dict(commands(ROOT))
+LOGGERS = {("ingress",), ("api",), ("worker",)}  # these log, which WAYPOST_LOG shapes
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,7 @@ class TestHelp:
             assert list(path) == words[1 : len(path) + 1]
             context = ALL[path].make_context(path[-1], words[len(path) + 1 :], Context(ROOT))
             assert not context.args
+
+    def test_offers_json_where_the_command_prints(self, path):
+        options = {name for one in ALL[path].params for name in one.opts}
+        assert (path not in LOGGERS) == ("--json" in options)

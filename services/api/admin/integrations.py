@@ -149,6 +149,7 @@ def _secret(definition: Definition, name: str, known: set[str]) -> SecretView:
     return SecretView(
         name=name,
         title=rule.title or name,
+        description=rule.description,
         public=rule.public,
         optional=rule.optional,
         is_set=name in known,

@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import astuple
 from rich.table import Table
 
 from services.cli.demo.plan import BOTS, LATE, wishes
@@ -13,28 +15,57 @@ from services.cli.demo.plan import BOTS, LATE, wishes
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from services.cli.demo.plan import Wish
     from services.cli.demo.steps import Sent, Stage
 
 ARRIVAL = 60.0  # seconds
 
+_RIGHT = (
+    "{} sent, each arrived once, at the right bot and nowhere else;"
+    " the forged one arrived nowhere"
+)
+
 Arrived = Counter[tuple[str, str]]  # how often each (bot, body) is there
 
 
-async def proven(stage: Stage, sent: list[Sent], forged: Sent, out: Console) -> bool:
-    """Wait until nothing is on its way, then say what is where. True when nothing is missing, doubled or astray."""
+class Row(Struct, frozen=True, rename="camel"):
+    """One installation: what was sent for it, and where that is now."""
+
+    integration: str
+    account: str
+    bot: str
+    sent: int
+    arrived: int
+    at_the_other_bot: int
+
+
+class Proof(Struct, frozen=True):
+    """What is where; *right* when nothing is missing, doubled or astray."""
+
+    right: bool
+    sentence: str
+    rows: list[Row]
+
+
+async def proven(stage: Stage, sent: list[Sent], forged: Sent) -> Proof:
+    """Wait until nothing is on its way, then look what is where."""
     expected = Counter((one.wish.bot, one.body) for one in sent)
     found = await _found(stage, expected)
-    out.print(_table(sent, found))
     answered = all(one.status == 200 for one in sent)
     right = found == expected and answered and not any(found[b, forged.body] for b in BOTS)
-    out.print(
-        f"[green]{len(sent)} sent, each arrived once, at the right bot and nowhere else;"
-        " the forged one arrived nowhere[/green]"
-        if right
-        else f"[red]{_wrong(sent, expected, found)}[/red]",
-        soft_wrap=True,
+    sentence = _RIGHT.format(len(sent)) if right else _wrong(sent, expected, found)
+    return Proof(right, sentence, _rows(sent, found))
+
+
+def told(proof: Proof, out: Console) -> None:
+    """The proof for people."""
+    table = Table(
+        "integration", "account", "bot", "sent", "arrived", "at the other bot", box=None
     )
-    return right
+    for row in proof.rows:
+        table.add_row(*map(str, astuple(row)))
+    out.print(table)
+    out.print(proof.sentence, style="green" if proof.right else "red", soft_wrap=True)
 
 
 async def _found(stage: Stage, expected: Arrived) -> Arrived:
@@ -48,18 +79,16 @@ async def _found(stage: Stage, expected: Arrived) -> Arrived:
         await asyncio.sleep(0.1)
 
 
-def _table(sent: list[Sent], found: Arrived) -> Table:
-    table = Table(
-        "integration", "account", "bot", "sent", "arrived", "at the other bot", box=None
-    )
-    for wish in (*wishes(), LATE):
-        bodies = [one.body for one in sent if one.wish == wish]
-        other = BOTS[1 - BOTS.index(wish.bot)]
-        here = sum(found[wish.bot, body] for body in bodies)
-        astray = sum(found[other, body] for body in bodies)
-        numbers = (str(len(bodies)), str(here), str(astray))
-        table.add_row(wish.integration, wish.customer, wish.bot, *numbers)
-    return table
+def _rows(sent: list[Sent], found: Arrived) -> list[Row]:
+    return [_row(wish, sent, found) for wish in (*wishes(), LATE)]
+
+
+def _row(wish: Wish, sent: list[Sent], found: Arrived) -> Row:
+    bodies = [one.body for one in sent if one.wish == wish]
+    other = BOTS[1 - BOTS.index(wish.bot)]
+    here = sum(found[wish.bot, body] for body in bodies)
+    astray = sum(found[other, body] for body in bodies)
+    return Row(wish.integration, wish.customer, wish.bot, len(bodies), here, astray)
 
 
 def _wrong(sent: list[Sent], expected: Arrived, found: Arrived) -> str:

@@ -15,13 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, to_builtins
 from rich.console import Console
 
+from services.cli import show
 from services.cli.api import Api
 from services.cli.demo import steps
 from services.cli.demo.plan import BOTS
-from services.cli.demo.proof import proven
-from services.cli.up import running, stoppable, until_stopped
+from services.cli.demo.proof import proven, told
+from services.cli.up import running, stoppable, until_stopped, where
 from services.simulator import Simulator
 from services.simulator.defaults import furnish
 from shared.config import Bind, Settings
@@ -32,24 +34,35 @@ if TYPE_CHECKING:
 
     from services.cli.up import System
 
-out = Console(highlight=False)
+
+class Manner(Struct, frozen=True, kw_only=True):
+    """How it is played."""
+
+    once: bool  # ends by itself
+    as_json: bool = False
+
+    @property
+    def out(self) -> Console:
+        """Where it speaks to people; standard output is the program's when it reads JSON."""
+        return Console(highlight=False, stderr=self.as_json)
 
 
-def run(*, once: bool) -> int:
+def run(*, once: bool, as_json: bool = False) -> int:
     """Play it; 0 when every webhook arrived once, 130 when a signal ended it before that was known."""
-    played = asyncio.run(stoppable(demo(Simulator(), os.environ, once=once)))
+    manner = Manner(once=once, as_json=as_json)
+    played = asyncio.run(stoppable(demo(Simulator(), os.environ, manner)))
     return 130 if played is None else played
 
 
-async def demo(simulator: Simulator, environ: Mapping[str, str], *, once: bool) -> int:
+async def demo(simulator: Simulator, environ: Mapping[str, str], manner: Manner) -> int:
     """Run it; 0 when every webhook arrived once, at the right bot, and the forged one nowhere."""
     with tempfile.TemporaryDirectory(prefix="waypost-demo-") as folder, _ports() as binds:
         async with simulator:
             settings = _settings(Path(folder), binds, environ)
             configure(settings.log)
-            out.print("starting store, ingress, api and workers …")
+            manner.out.print("starting store, ingress, api and workers …")
             async with running(settings, _for_children(environ, simulator)) as system:
-                return await _play(system, simulator, once=once)
+                return await _play(system, simulator, manner)
 
 
 def _log(environ: Mapping[str, str]) -> str:
@@ -92,7 +105,8 @@ def _usual(port: int) -> Bind:
     return Bind("127.0.0.1", 0)
 
 
-async def _play(system: System, simulator: Simulator, *, once: bool) -> int:
+async def _play(system: System, simulator: Simulator, manner: Manner) -> int:
+    out = manner.out
     api = Api(system.settings.api_url, system.admin_token)
     furnish(simulator, system.settings.public_url)
     stage = steps.Stage(api, simulator, partial(out.print, markup=False, soft_wrap=True))
@@ -101,15 +115,18 @@ async def _play(system: System, simulator: Simulator, *, once: bool) -> int:
     await stage.connect_all()
     sent = await stage.send_all()
     forged = await stage.forge()
-    right = await proven(stage, [*sent, early], forged, out)
-    if not once:
-        _greet(system, await stage.some_request())
+    proof = await proven(stage, [*sent, early], forged)
+    told(proof, out)
+    if manner.as_json:
+        show.json_line({**where(system), **to_builtins(proof)})
+    if not manner.once:
+        _greet(system, await stage.some_request(), out)
         with suppress(asyncio.CancelledError):  # the way out that the last line told of
             await until_stopped(system)
-    return 0 if right else 1
+    return 0 if proof.right else 1
 
 
-def _greet(system: System, example: str) -> None:
+def _greet(system: System, example: str, out: Console) -> None:
     url, waypost = system.settings.api_url, _command()
     out.print(
         f"""
