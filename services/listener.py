@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
@@ -170,9 +170,10 @@ async def serve(
     Listen on *host* and *port* (0: any free one) until `cleanup()` of what is returned.
 
     Raises:
-        SetupFailed: the port is taken, or may not be opened.
+        SetupFailed: the port is taken, or may not be opened; or aiohttp runs without its parser in C.
 
     """
+    _refuse_the_lenient_parser()
     runner = Runner(app, edge, limits or Limits())
     await runner.setup()
     try:
@@ -184,3 +185,12 @@ async def serve(
             f"free the port, or choose another one with WAYPOST_{edge.name.upper()}_BIND",
         ) from None
     return runner
+
+
+def _refuse_the_lenient_parser() -> None:
+    """The parser in Python is slow and reads more than RFC 9112 allows, which smugglers use."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise SetupFailed(
+            "aiohttp runs without its HTTP parser in C",
+            "unset AIOHTTP_NO_EXTENSIONS, and install aiohttp's wheel for this platform",
+        )

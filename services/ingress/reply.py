@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -19,11 +20,10 @@ _NEVER = frozenset({
 })  # fmt: skip
 _OURS = ("__Host-waypost-flow", "waypost-flow")
 
-PENDING = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="2"><title>Still working</title></head>
-<body><main><h1>Still working</h1><p>This takes longer than usual. The page goes on by itself.</p></main></body></html>
-"""
+PENDING = Path(__file__).with_name("pending.html").read_text("utf-8")
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 
 def passed_on(request: web.Request, reply: Reply) -> web.Response:
@@ -54,4 +54,9 @@ def too_late() -> web.Response:
 
 def pending() -> web.Response:
     """What a browser shows while a worker is busy; it asks again by itself."""
-    return web.Response(status=202, text=PENDING, content_type="text/html")
+    return web.Response(
+        status=202,
+        text=PENDING,
+        content_type="text/html",
+        headers={"Content-Security-Policy": _POLICY},
+    )

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, http_parser, web
 
 from services.listener import Limits, Runner, serve
 from services.web import (
+    BODY_TIMEOUT,
+    LARGEST_BODY,
     PASSED_ON,
     Edge,
     add_health,
@@ -241,6 +243,33 @@ class TestBodies:
         )
 
         assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+class TestWhatIsShipped:
+    """The limits that nobody has to set."""
+
+    def test_are_the_values_of_the_study(self):
+        kept = Limits()
+
+        assert (15.0, 5.0) == (kept.keepalive, kept.lingering)
+        assert (8190, 128) == (kept.line, kept.headers)
+        assert (2000, 64) == (kept.connections, kept.connections_per_address)
+        assert (1 << 20, 10.0) == (LARGEST_BODY, BODY_TIMEOUT)
+
+    async def test_a_head_of_more_lines_is_refused(self, runner):
+        head = b"GET /health HTTP/1.1\r\nHost: h\r\n"
+        most, more = (
+            b"".join(b"X-%d: a\r\n" % n for n in range(count)) for count in (120, 140)
+        )
+
+        assert b" 200 " == (await spoken(runner, head + most + b"\r\n"))[8:13]
+        assert b" 400 " == (await spoken(runner, head + more + b"\r\n"))[8:13]
+
+    async def test_no_app_is_served_with_the_parser_in_python(self, edge, monkeypatch):
+        monkeypatch.setattr(http_parser, "HttpRequestParser", http_parser.HttpRequestParserPy)
+
+        with pytest.raises(SetupFailed, match="parser in C"):
+            await serve(web_app(edge), edge, "127.0.0.1", 0)
 
 
 class TestConnections:

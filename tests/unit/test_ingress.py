@@ -1,0 +1,254 @@
+"""The public app over fakes: what it stores, what it answers, and what it never says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession
+
+from services.ingress.app import ingress_app
+from services.ingress.ports import IngressPorts
+from services.listener import serve
+from services.web import Edge
+from shared.clock import SystemChance, SystemClock
+from shared.errors import StoreUnavailable
+from shared.model.jobs import Accept, Accepted
+from shared.model.requests import (
+    Door,
+    HandshakeMatch,
+    RawRequest,
+    Reply,
+    ReplyAddress,
+    SealedPart,
+)
+from shared.secret import SealingKey
+
+HOOK = "6f1d3c52-8a0e-4c7b-9d8e-2b1f0a5c4e3d"
+COOKIE = "c" * 43
+HASHED = hashlib.sha256(COOKIE.encode()).hexdigest()
+DOORS = {
+    "acme": Door(name="acme", handshakes=(HandshakeMatch(method="GET", query="challenge"),)),
+    "team/tool": Door(name="team/tool", ack_status=202, ack_body="taken"),
+    "patient": Door(name="patient", reply="wait"),
+    "closed": Door(name="closed", enabled=False),
+}
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    def info(self, event: str, **facts: object) -> None:
+        self.kept.append(f"{event} {facts}")
+
+    warning = exception = info
+
+
+class Behind:
+    """Ledger, doors and inbox of one ingress: what was stored, and what comes back."""
+
+    def __init__(self) -> None:
+        self.stored: list[RawRequest] = []
+        self.status, self.fails = "stored", False
+        self.reply: Reply | None = None
+        self._future: asyncio.Future[Reply] | None = None
+
+    async def accept(self, one: Accept) -> Accepted:
+        if self.fails:
+            raise StoreUnavailable("the store does not answer")
+        if self.status != "full":
+            self.stored.append(msgspec.msgpack.decode(one.body, type=RawRequest))
+        if self._future is not None and self.reply is not None:
+            self._future.set_result(self.reply)
+        return Accepted(status=self.status, id=one.id)  # type: ignore[arg-type]
+
+    async def door(self, name: str) -> Door | None:
+        return DOORS.get(name)
+
+    async def hook(self, webhook_id: str) -> str | None:
+        return {HOOK: "acme"}.get(webhook_id)
+
+    def expect(self, nonce: str) -> tuple[ReplyAddress, asyncio.Future[Reply]]:
+        self._future = asyncio.get_running_loop().create_future()
+        return ReplyAddress(inbox="inbox", nonce=nonce), self._future
+
+    def forget(self, _nonce: str) -> None:
+        self._future = None
+
+
+@pytest.fixture
+def log() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture(scope="module")
+def key() -> SealingKey:
+    return SealingKey.generate()
+
+
+@pytest_asyncio.fixture
+async def door(behind: Behind, key: SealingKey, log: Lines) -> AsyncIterator[ClientSession]:
+    """A client of the app, which waits for workers a tenth of a second only."""
+    clock, chance = SystemClock(), SystemChance()
+    edge = Edge(name="ingress", clock=clock, chance=chance, log=log)
+    ports = IngressPorts(
+        ledger=behind, doors=behind, inbox=behind, seal=key.public, clock=clock, chance=chance,
+        origin="http://127.0.0.1", webhook_wait=0.1, browser_wait=0.1,
+    )  # fmt: skip
+
+    async def is_ready() -> bool:
+        return not behind.fails
+
+    runner = await serve(ingress_app(edge, ports, is_ready), edge, "127.0.0.1", 0)
+    async with ClientSession(f"http://127.0.0.1:{runner.port}") as session:
+        yield session
+    await runner.cleanup()
+
+
+class TestAWebhook:
+    async def test_is_stored_byte_for_byte_and_acknowledged_without_a_word(self, door, behind):
+        body, headers = b'{"a":1}\xff', {"X-Sig": "s", "Connection": "x-hop"}
+        async with door.post("/integration/global/acme/a%2Fb?q=%20&q", data=body,
+                             headers=headers) as answer:  # fmt: skip
+            said = await answer.read()
+        (stored,) = behind.stored
+
+        assert (200, b"") == (answer.status, said)
+        assert ("global", "acme", "POST") == (stored.door, stored.name, stored.method)
+        assert ("/a%2Fb", "q=%20&q", body) == (stored.path, stored.query, stored.body)
+        assert "s" == stored.header("x-sig")
+        assert stored.header("connection") is None
+
+    async def test_of_an_integration_with_a_handle_gets_the_answer_it_declares(self, door):
+        async with door.post("/integration/global/team/tool/x", data=b"") as answer:
+            assert (202, "taken") == (answer.status, await answer.text())
+
+    async def test_for_one_installation_may_have_its_id_in_capitals(self, door, behind):
+        async with door.post(f"/{HOOK.upper()}/deep", data=b"") as answer:
+            assert 200 == answer.status
+        (stored,) = behind.stored
+
+        assert ("installation", HOOK, "/deep") == (stored.door, stored.name, stored.path)
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/integration/global/nowhere", "/integration/global/closed",
+         "/00000000-0000-4000-8000-000000000000", "/"],
+    )  # fmt: skip
+    async def test_to_nobody_is_404_and_stored_nowhere(self, door, behind, path):
+        async with door.post(path, data=b"x") as answer:
+            assert 404 == answer.status
+        assert [] == behind.stored
+
+
+class TestA2xx:
+    """Only ever means that the request is on disk."""
+
+    @pytest.mark.parametrize("path", ["/integration/global/acme", "/integration/global/patient",
+                                      "/oauth?code=x", "/connect/flows/f"])  # fmt: skip
+    async def test_is_not_given_when_the_store_did_not_answer(self, door, behind, path):
+        behind.fails = True
+        async with door.get(path) as answer:
+            assert (503, "1") == (answer.status, answer.headers["Retry-After"])
+
+    async def test_is_not_given_when_the_queue_is_full(self, door, behind):
+        """Some come back sooner than others, so that they do not all come at once."""
+        behind.status, after = "full", set()
+        for _ in range(8):
+            async with door.post("/integration/global/acme", data=b"x") as answer:
+                assert 503 == answer.status
+                after.add(int(answer.headers["Retry-After"]))
+        assert 5 <= min(after) < max(after) <= 30
+
+    async def test_ready_tells_a_balancer_the_same(self, door, behind):
+        async with door.get("/ready") as answer:
+            assert (200, "ready") == (answer.status, await answer.text())
+        behind.fails = True
+        async with door.get("/ready") as refused, door.get("/health") as alive:
+            assert (503, 200) == (refused.status, alive.status)
+            assert "ok" == await alive.text()
+
+
+class TestAWorkerThatIsLate:
+    async def test_costs_a_stored_webhook_nothing(self, door, behind):
+        async with door.post("/integration/global/patient", data=b"x") as answer:
+            assert (200, b"") == (answer.status, await answer.read())
+        assert 1 == len(behind.stored)
+
+    async def test_makes_a_handshake_come_again(self, door):
+        async with door.get("/integration/global/acme?challenge=1") as answer:
+            assert (503, "1") == (answer.status, answer.headers["Retry-After"])
+
+    async def test_shows_a_browser_a_page_that_goes_on_by_itself(self, door):
+        async with door.get("/oauth?code=x&state=y") as answer:
+            page = await answer.text()
+
+        assert (202, "text/html") == (answer.status, answer.content_type)
+        assert '<meta http-equiv="refresh" content="2">' in page
+        assert "Still working" in page
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "<script" not in page
+
+
+class TestAReply:
+    async def test_is_passed_on_without_what_belongs_to_us(self, door, behind):
+        headers = (
+            ("content-type", "text/plain"), ("set-cookie", "theirs=1"),
+            ("set-cookie", "waypost-flow=stolen"), ("set-cookie", "__Host-waypost-flow=stolen"),
+            ("service-worker-allowed", "/"), ("clear-site-data", "*"), ("connection", "close"),
+        )  # fmt: skip
+        behind.reply = Reply(status=418, headers=headers, body=b"said")
+        async with door.post("/integration/global/patient", data=b"x") as answer:
+            assert (418, b"said") == (answer.status, await answer.read())
+        assert ["theirs=1"] == answer.headers.getall("Set-Cookie")
+        assert not {"Service-Worker-Allowed", "Clear-Site-Data"} & set(answer.headers)
+
+
+class TestWhatABrowserBrings:
+    async def test_is_sealed_before_it_is_stored(self, door, behind, key):
+        headers = {"Cookie": f"other=1; waypost-flow={COOKIE}", "X-Canary": "canary-header"}
+        async with door.post("/oauth/deep?code=canary-code", data=b"canary-body",
+                             headers=headers):  # fmt: skip
+            pass
+        (stored,) = behind.stored
+        part = msgspec.msgpack.decode(
+            key.open(stored.sealed, stored.id.encode()), type=SealedPart
+        )
+
+        assert b"canary" not in msgspec.msgpack.encode(stored)
+        assert ("code=canary-code", b"canary-body") == (part.query, part.body)
+        assert HASHED == stored.cookie_hash
+        assert ("cookie", f"other=1; waypost-flow={HASHED}") in part.headers
+
+    async def test_has_no_token_of_a_link_in_it(self, door, behind):
+        async with door.get("/connect/token-of-a-link"):
+            pass
+        (stored,) = behind.stored
+
+        assert hashlib.sha256(b"token-of-a-link").hexdigest() == stored.name
+        assert b"token-of-a-link" not in msgspec.msgpack.encode(stored)
+
+    async def test_is_in_no_log(self, door, log):
+        async with door.get(f"/oauth?code=canary&state={COOKIE}"), door.get("/connect/canary"):
+            pass
+
+        assert 2 == len(log.kept)
+        assert "canary" not in "".join(log.kept)
+        assert COOKIE not in "".join(log.kept)
+
+    async def test_is_no_service_worker(self, door, behind):
+        async with door.get("/oauth/sw.js", headers={"Service-Worker": "script"}) as answer:
+            assert 403 == answer.status
+        assert [] == behind.stored
