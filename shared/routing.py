@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from msgspec import Struct
@@ -42,6 +42,7 @@ class RoutingScripts(
     extract_script: str | None = None
     fallback_handler_script: str | None = None
     extract_pointer: str | None = None  # RFC 6901, instead of the script for bodies over 1 MiB
+    finds: Literal["identifier", "subscription"] = "identifier"  # what these scripts return
 
 
 class Slice(Struct, frozen=True):

@@ -51,12 +51,8 @@ async def secret_at(
     definition: Definition,
     configuration: dict[str, Any],
 ) -> Secret | None:
-    """The secret that lies at *place*; None when it was never set."""
+    """The secret that lies at *place*, `global` or `configuration`; None when it was never set."""
     if place.from_ == "global":
         return await tools.secrets.reveal(definition.name, place.name)
-    if place.from_ == "state":
-        raise Permanent(
-            f"the secret {place.name} lies in a state, which this version does not read"
-        )
     value = configuration.get(place.name)
     return Secret(str(value).encode()) if value else None

@@ -41,6 +41,7 @@ from workers.engine import Engine
 from workers.folders import folders_in
 from workers.jobs import all_jobs
 from workers.journey import Journey
+from workers.keysets import KeySets
 from workers.outbound import Outbound, Policy
 from workers.replies import Replies
 from workers.settling import Settler
@@ -117,6 +118,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
     return Tools(
         ledger=Ledger(store),
         catalogue=Catalogue(Definitions(store), clock),
+        keysets=KeySets(provider, clock),
         installations=Installations(store, vault),
         states=States(store, vault),
         turns=Turns(store),

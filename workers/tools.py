@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         VaultPort,
     )
     from workers.catalogue import Catalogue
+    from workers.keysets import KeySets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Tools:
 
     ledger: LedgerPort
     catalogue: Catalogue
+    keysets: KeySets  # that providers publish
     installations: InstallationsPort
     states: StatesPort
     turns: TurnsPort

@@ -18,6 +18,29 @@ Name = Annotated[str, typer.Argument(help="Name of an integration, as in `ls`")]
 Folder = Annotated[
     Path, typer.Argument(help="Folder with a definition.toml", exists=True, file_okay=False)
 ]
+NameOrFolder = Annotated[
+    str, typer.Argument(help="Name of an integration, or a folder with a definition.toml")
+]
+EventFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="One request as scripts see it, a JSON object {path, method, query, headers, body};"
+        " - is standard input",
+    ),
+]
+RequestsFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="One request as it came per line, {method, url, headers, body, secret?, now?} with"
+        " the body in base64; - is standard input",
+    ),
+]
+SecretsFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Secrets by name, a JSON object {NAME: value}"),
+]
 
 
 @app.command()
@@ -126,35 +149,50 @@ def add(folder: Folder, as_json: AsJson = False) -> None:
 
 @app.command(name="try")
 def try_one(
-    folder: Folder,
-    event: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE",
-            help="One request as scripts see it, a JSON object {path, method, query, headers, body};"
-            " - is standard input",
-        ),
-    ],
+    name: NameOrFolder,
+    event: EventFile = None,
+    requests: RequestsFile = None,
+    secrets: SecretsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """
-    Run a definition's extract script on one request, and tell whose it would be. Nothing is sent or stored.
+    Judge requests to an integration: are they genuine, and whose are they? Nothing is sent or stored.
 
-    Example: waypost integrations try ./acme --event request.json
+    With --requests each line gives one line: verified, reason, identifiers, slices, handshake, event.
+
+    For example:
+
+    waypost integrations try slack --requests requests.jsonl --json
+
+    waypost integrations try ./acme --event request.json
     """
-    from services.cli.trying import found_in
+    from services.cli.trying import folder_of, found_in, judge_lines
 
-    found = asyncio.run(found_in(folder, event))
-    if as_json:
-        return show.json(found)
-    rows = [
+    if (event is None) == (requests is None):
+        raise typer.BadParameter("give either --requests FILE or --event FILE")
+    folder = folder_of(name)
+    if requests is not None:
+        write = show.json_line if as_json else _tell
+        if asyncio.run(judge_lines(folder, requests, secrets, write)) and not as_json:
+            raise typer.Exit(1)
+        return
+    found = asyncio.run(found_in(folder, event or "-"))
+    (show.json if as_json else _tell_slices)(found)
+
+
+def _tell(judged: dict[str, Any]) -> None:
+    """One request's judgement, for people."""
+    verdict = "genuine" if judged["verified"] else "not verified"
+    whose = ", ".join(judged["identifiers"]) or "nobody's"
+    kind = f"answered {judged['handshake']['status']}" if judged["handshake"] else whose
+    show.line(f"{verdict:12}  {kind}  ({judged['reason']})")
+
+
+def _tell_slices(found: dict[str, Any]) -> None:
+    parts = [
         (one["identifier"], one["body"] or "(the whole request)") for one in found["slices"]
     ]
-    show.table(
-        ("identifier", "its part"),
-        rows,
-        "The script found no identifier: the request would be nobody's.",
-    )
+    nobody = "The script found no identifier: the request would be nobody's."
+    show.table(("identifier", "its part"), parts, nobody)
     if found["leftOut"]:
         show.line(f"{found['leftOut']} of the array's entries name nobody and are left out")
-    return None

@@ -47,6 +47,7 @@ class Handshake(
     headers: dict[str, str] = {}  # of a static reply
     body: str = ""  # of a static reply
     note: str = ""  # for the operator: why the record is done
+    catch: SecretPlace | None = None  # the value it brings is kept, for this place
 
     @property
     def match(self) -> HandshakeMatch:

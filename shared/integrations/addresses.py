@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from shared.integrations.configurations import configuration_fields, public_secrets
+from shared.integrations.configurations import configuration_fields, public_secrets, rules_in
 from shared.integrations.spelling import Misspelt, nearest
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def address_problems(definition: Definition, *, allow_loopback: bool) -> Iterato
             yield from _provider_problems(text, path, known, allow_loopback=allow_loopback)
         else:
             yield from _placeholder_problems(text, path, known)
+    for path, keys in key_addresses(definition):
+        yield from _provider_problems(keys, path, set(), allow_loopback=allow_loopback)
     if definition.url is not None:
         yield from _server_problems(definition.url, ("url",))
     if definition.public_url is not None:
@@ -59,6 +61,17 @@ def provider_templates(definition: Definition) -> Iterator[tuple[Path, str]]:
         yield from _templates(definition.configuration.oauth, ("configuration", "oauth"))
     for name, rule in definition.configurations.items():
         yield from _templates(rule.oauth, ("configurations", name, "oauth"))
+
+
+def key_addresses(definition: Definition) -> Iterator[tuple[Path, str]]:
+    """Where a rule says that a provider publishes its keys, with its place."""
+    tables: dict[Path, Any] = {(): definition, ("configuration",): definition.configuration}
+    for name, rule in definition.configurations.items():
+        tables["configurations", name] = rule
+    for path, table in tables.items():
+        for found in rules_in(table.verify) if table else ():
+            if found.jwt is not None and found.jwt.keys:
+                yield (*path, "verify", "jwt", "keys"), found.jwt.keys
 
 
 def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -27,9 +27,21 @@ def type_of(definition: Definition, name: str | None) -> ConfigurationType:
         ) from None
 
 
-def verify_of(definition: Definition, name: str | None) -> Verify | None:
+def verify_of(definition: Definition, name: str | None) -> tuple[Verify, ...]:
     """How webhooks of such an installation are verified; the global webhook always uses `verify` itself."""
-    return type_of(definition, name).verify or definition.verify
+    return rules_in(type_of(definition, name).verify) or rules_in(definition.verify)
+
+
+def rules_in(verify: Verify | tuple[Verify, ...] | None) -> tuple[Verify, ...]:
+    """One rule, several or none, as a tuple."""
+    if verify is None:
+        return ()
+    return verify if isinstance(verify, tuple) else (verify,)
+
+
+def schemes_in(verify: Verify | tuple[Verify, ...] | None) -> str:
+    """The names of the schemes, for people; `none` where nothing is said."""
+    return ", ".join(dict.fromkeys(rule.scheme for rule in rules_in(verify))) or "none"
 
 
 def provider_of(definition: Definition, name: str | None) -> OAuthProvider | None:

@@ -20,6 +20,7 @@ from shared.model.installations import Ownership
 from shared.oauth import InputRule, OAuthProvider
 from shared.routing import RoutingScripts
 from shared.signatures import SecretPlace, Verify
+from shared.uninstalls import Uninstall
 
 
 class ConfigurationType(
@@ -36,7 +37,7 @@ class ConfigurationType(
     description: str = ""
     schema: JsonSchema = {}
     identifier: LinkScript | None = None
-    verify: Verify | None = (
+    verify: Verify | tuple[Verify, ...] | None = (
         None  # instead of the definition's, for the installation's own webhook URL
     )
     oauth: bool | dict[str, Any] | None = (
@@ -77,9 +78,12 @@ class Definition(
     oauth: OAuthProvider | None = None
     inputs: dict[str, InputRule] = {}  # what the user is asked for before the redirect
     egress: tuple[str, ...] = ()  # hosts that calls may reach beside those named here
-    verify: Verify | None = None
+    verify: Verify | tuple[Verify, ...] | None = (
+        None  # several: the first that is given decides
+    )
     reply: Literal["ack", "wait"] | ReplyRule | None = None
     handshakes: tuple[Handshake, ...] = ()
+    uninstalls: tuple[Uninstall, ...] = ()  # events by which the provider says that it is over
     ownership: Ownership = "take_over"
     state_binding: StateBinding = "browser"
     public_url: str | None = None

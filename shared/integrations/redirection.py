@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.integrations.records import Definition
+from shared.signatures import UNCHECKED, Verify, grammar_of
 
 
 def redirected(definition: Definition, base_url: str) -> Definition:
@@ -21,7 +22,19 @@ def redirected(definition: Definition, base_url: str) -> Definition:
     for table in (document, document.get("configuration", {}), *_types(document)):
         if isinstance(table.get("oauth"), dict):
             table["oauth"] = _moved(table["oauth"], base)
+        if table.get("verify"):
+            table["verify"] = _with_keys(table["verify"], base)
     return msgspec.convert(document, Definition)
+
+
+def _with_keys(verify: Any, base: str) -> Any:
+    """Rules that name where published keys are now read, below *base*."""
+    if not isinstance(verify, dict):
+        return [_with_keys(rule, base) for rule in verify]
+    rule = msgspec.convert(verify, Verify)
+    if rule.scheme in UNCHECKED or not (keys := grammar_of(rule).jwt.keys):
+        return verify
+    return {**verify, "jwt": {**verify.get("jwt", {}), "keys": _address(keys, base)}}
 
 
 def _types(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from shared.handshakes import check as check_handshake
-from shared.integrations.configurations import configuration_fields, laid_over, type_of
+from shared.integrations.configurations import (
+    configuration_fields,
+    laid_over,
+    rules_in,
+    type_of,
+)
 from shared.integrations.spelling import Misspelt, check_spelling, mistyped, nearest
 from shared.oauth import OAuthProvider
-from shared.signatures import Verify, check
+from shared.signatures import UNCHECKED, Verify, check, value_places
+from shared.uninstalls import check as check_uninstall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +37,7 @@ def trust_problems(definition: Definition) -> Iterator[Misspelt]:
     """Everything by which a stranger could be believed, or a secret not be found."""
     yield from _global_problems(definition)
     yield from _handshake_problems(definition)
+    yield from _uninstall_problems(definition)
     for path, name in configuration_types(definition):
         yield from _type_problems(definition, name, path)
     if definition.oauth is not None:
@@ -46,25 +53,18 @@ def configuration_types(definition: Definition) -> Iterator[tuple[Path, str | No
 
 
 def _global_problems(definition: Definition) -> Iterator[Misspelt]:
-    if definition.verify is None:
+    rules = rules_in(definition.verify)
+    if not rules:
         if definition.url is None:
             fix = 'add [verify] with a scheme and its secret, or write verify = "none" if nobody signs'
             yield Misspelt(
                 ("verify",), "is missing: who checks that a webhook is genuine?", fix
             )
         return
-    if definition.verify.scheme == "handler" and not (
-        definition.url or definition.runtime == "python"
-    ):
+    if rules[0].scheme == "handler" and not (definition.url or definition.runtime == "python"):
         problem = "says that the handler verifies, and there is no code: neither handlers.py nor a url"
         yield Misspelt(("verify", "scheme"), problem, "name a scheme, or add handlers.py")
-    yield from _verify_problems(definition, definition.verify, None, ("verify",))
-    if definition.identifier and definition.identifier.extract_script:
-        for place in definition.verify.places:
-            if place.from_ != "global":
-                problem = "the global webhook is verified before its installation is known"
-                fix = "take the secret from global, and give the configuration type its own verify"
-                yield Misspelt(("verify", "secret", "from"), problem, fix)
+    yield from _verify_problems(definition, rules, None, ("verify",))
 
 
 def _handshake_problems(definition: Definition) -> Iterator[Misspelt]:
@@ -74,15 +74,23 @@ def _handshake_problems(definition: Definition) -> Iterator[Misspelt]:
             check_handshake(handshake)
         except ValueError as error:
             yield Misspelt(path, str(error), "see docs/definition.md, handshakes")
-        if handshake.secret is not None:
-            where = (*path, "secret")
-            yield from _place_problems(definition, handshake.secret, None, where, secret=True)
+        for field, place in (("secret", handshake.secret), ("catch", handshake.catch)):
+            if place is not None:
+                yield from _place_problems(definition, place, None, (*path, field), secret=True)
+
+
+def _uninstall_problems(definition: Definition) -> Iterator[Misspelt]:
+    for index, event in enumerate(definition.uninstalls):
+        try:
+            check_uninstall(event)
+        except ValueError as error:
+            path = ("uninstalls", f"[{index}]")
+            yield Misspelt(path, str(error), "see docs/definition.md, uninstalls")
 
 
 def _type_problems(definition: Definition, name: str | None, path: Path) -> Iterator[Misspelt]:
     rule = type_of(definition, name)
-    if rule.verify is not None:
-        yield from _verify_problems(definition, rule.verify, name, (*path, "verify"))
+    yield from _verify_problems(definition, rules_in(rule.verify), name, (*path, "verify"))
     if rule.token is not None:
         yield from _place_problems(definition, rule.token, name, (*path, "token"), secret=True)
     if isinstance(rule.oauth, dict):
@@ -99,14 +107,34 @@ def _type_problems(definition: Definition, name: str | None, path: Path) -> Iter
 
 
 def _verify_problems(
+    definition: Definition, rules: tuple[Verify, ...], name: str | None, path: Path
+) -> Iterator[Misspelt]:
+    several = len(rules) > 1
+    if several and any(rule.scheme in UNCHECKED for rule in rules):
+        problem = "none and handler stand alone: beside them nothing would be refused"
+        yield Misspelt(path, problem, "remove the rule, or the others")
+    if rules and all(rule.also for rule in rules):
+        yield Misspelt(path, "also stands beside another rule", "remove also")
+    for index, rule in enumerate(rules):
+        where = (*path, f"[{index}]") if several else path
+        yield from _rule_problems(definition, rule, name, where)
+
+
+def _rule_problems(
     definition: Definition, rule: Verify, name: str | None, path: Path
 ) -> Iterator[Misspelt]:
     try:
         check(rule)
     except ValueError as error:
         yield Misspelt(path, str(error), "see docs/definition.md, verify")
+        return
     for place in rule.places:
         yield from _place_problems(definition, place, name, (*path, "secret"), secret=True)
+    if rule.scheme in UNCHECKED:
+        return
+    for value in value_places(rule):
+        if value.from_ != "body":
+            yield from _place_problems(definition, value, name, (*path, "jwt"), secret=False)
 
 
 def _provider_problems(
@@ -147,6 +175,11 @@ def _place_problems(
     definition: Definition, place: _Place, name: str | None, path: Path, *, secret: bool
 ) -> Iterator[Misspelt]:
     """The place must exist; a value that signs or authenticates must be a secret one there."""
+    if place.from_ == "subscription":
+        return
+    if not place.name:
+        yield Misspelt((*path, "name"), "is missing", "add name")
+        return
     known = _names_at(definition, place.from_, name)
     first = place.name.partition(".")[0] if place.from_ == "state" else place.name
     if first not in known:

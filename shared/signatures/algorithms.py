@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from joserfc import jwt
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import OctKey
 
 from shared.signatures.reading import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from shared.signatures.records import Key
-
-LONGEST_TOKEN = 8192
-_COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 def key_of(kind: Key, secret: bytes) -> bytes | None:
@@ -87,27 +79,3 @@ MATCHES: dict[str, Callable[[bytes, bytes, bytes], bool]] = {
     "ed25519": _ed25519,
     "ecdsa-p256-sha256": _ecdsa_p256,
 }
-
-
-def jwt_holds(key: bytes, token: bytes, audiences: Sequence[str], now: float) -> bool:
-    """Whether *token* is an HS256 JWT under *key*, meant for us and not expired (RFC 8725)."""
-    if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
-        return False
-    claims = jwt.JWTClaimsRegistry(now=int(now), leeway=0, exp={"essential": True})
-    try:
-        found = _claims_of(key, token)
-        claims.validate(found)
-    except (JoseError, ValueError, TypeError):
-        return False
-    return any(audience in _listed(found.get("aud")) for audience in audiences)
-
-
-def _claims_of(key: bytes, token: bytes) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        # How long the secret is was the provider's choice; joserfc warns about it anew each time.
-        warnings.simplefilter("ignore", SecurityWarning)
-        return jwt.decode(token, OctKey.import_key(key), algorithms=["HS256"]).claims
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from shared.signatures.presets import JWKS_SCHEMES, SCHEMES, UNCHECKED
+from shared.signatures.presets import SCHEMES, UNCHECKED
 from shared.signatures.verifying import grammar_of
 
 if TYPE_CHECKING:
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from shared.signatures.records import Grammar, Timestamp, Verify
 
 LONGEST_WINDOW = 24 * 3600  # seconds
+LONGEST_LEEWAY = 600
 _HEADER = r"[a-z0-9][a-z0-9-]*"
 _PATH = r"[^\[\].]+(\.[^\[\].]+)*"
 _IS_HEADER = re.compile(_HEADER)
-_IS_PATH = re.compile(rf"{_PATH}(\[\]\.{_PATH})?")
+_IS_PATH = re.compile(rf"{_PATH}(\[\](\.{_PATH})?)?|\[\](\.{_PATH})?")
 _IS_FORMAT = re.compile(r"plain|jwt|prefix\??:.+|list:[^:]+:[^:]+:.+")
 _IS_PART = re.compile(
     rf"lit:.+|header:{_HEADER}|kv:.+|body|url|url-decoded|method|secret|form-sorted|query-sorted",
     re.DOTALL,
 )
 _IS_TIME = re.compile(rf"header:{_HEADER}|kv:.+|query:.+|json:{_PATH}")
+_TOKENS = ("jwt-hs256", "jwt-jwks")
+_SIGNED_BY_KEYS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
 _COVERS_THE_BODY = frozenset({"body", "form-sorted", "query-sorted"})
 
 
@@ -39,14 +42,8 @@ def _problems(rule: Verify) -> Iterator[str]:
         yield from _unchecked_problems(rule)
         return
     yield from _scheme_problems(rule)
-    if not rule.places:
-        yield 'secret is missing; say where it lies: { from = "global", name = "…" }'
-    for place in rule.places:
-        if place.from_ == "state" and not all(place.name.partition(".")):
-            yield "secret.name of a state is written STATE.FIELD"
-        if not place.name:
-            yield "secret.name is empty; write the secret's name"
     grammar = grammar_of(rule)
+    yield from _secret_problems(rule, grammar)
     yield from _place_problems(grammar)
     yield from _wrapping_problems(grammar)
     yield from _content_problems(grammar)
@@ -57,16 +54,11 @@ def _problems(rule: Verify) -> Iterator[str]:
 def _unchecked_problems(rule: Verify) -> Iterator[str]:
     fields = (name for name in rule.__struct_fields__ if name != "scheme")
     for name in fields:
-        if getattr(rule, name) is not None:
+        if getattr(rule, name) not in (None, False):
             yield f"{name} means nothing with scheme {rule.scheme!r}; remove it or name a scheme"
 
 
 def _scheme_problems(rule: Verify) -> Iterator[str]:
-    if rule.scheme in JWKS_SCHEMES or rule.algorithm == "jwt-jwks":
-        yield (
-            "scheme: signatures by published keys (JWKS: Google, Bot Framework, Microsoft Graph)"
-            ' come with a later version; use scheme = "handler" and check them in the handler'
-        )
     if rule.scheme != "custom" and rule.scheme not in SCHEMES:
         known = [*SCHEMES, "custom", *UNCHECKED]
         near = difflib.get_close_matches(rule.scheme, known, n=1)
@@ -74,6 +66,18 @@ def _scheme_problems(rule: Verify) -> Iterator[str]:
             f"did you mean {near[0]!r}?" if near else "known here: " + ", ".join(sorted(known))
         )
         yield f"scheme {rule.scheme[:60]!r} is not known; {hint}"
+
+
+def _secret_problems(rule: Verify, grammar: Grammar) -> Iterator[str]:
+    if not rule.places and not grammar.needs_keys:
+        yield 'secret is missing; say where it lies: { from = "global", name = "…" }'
+    if rule.places and grammar.needs_keys:
+        yield "secret means nothing here, the provider publishes its keys; remove it"
+    for place in rule.places:
+        if place.from_ == "state" and not all(place.name.partition(".")):
+            yield "secret.name of a state is written STATE.FIELD"
+        if not place.name and place.from_ != "subscription":
+            yield "secret.name is empty; write the secret's name"
 
 
 def _place_problems(grammar: Grammar) -> Iterator[str]:
@@ -89,10 +93,27 @@ def _place_problems(grammar: Grammar) -> Iterator[str]:
 def _wrapping_problems(grammar: Grammar) -> Iterator[str]:
     if not _IS_FORMAT.fullmatch(grammar.format):
         yield "format is not plain, prefix:P, prefix?:P, list:SEPARATOR:KV:LABEL or jwt"
-    if (grammar.format == "jwt") != (grammar.algorithm == "jwt-hs256"):
-        yield "format jwt and algorithm jwt-hs256 belong together"
-    if grammar.body and grammar.algorithm != "token":
-        yield 'body holds a shared token only; write algorithm = "token"'
+    if (grammar.format == "jwt") != (grammar.algorithm in _TOKENS):
+        yield "format jwt and algorithm jwt-hs256 or jwt-jwks belong together"
+    if grammar.body and grammar.algorithm not in {"token", *_TOKENS}:
+        yield 'body holds a shared token or JWTs only; write algorithm = "token"'
+    if grammar.format == "jwt":
+        yield from _claim_problems(grammar)
+
+
+def _claim_problems(grammar: Grammar) -> Iterator[str]:
+    rule = grammar.jwt
+    if rule.audience is None:
+        yield 'jwt.audience is missing: whom is the token for? { from = "global", name = "…" }, or "url"'
+    if grammar.needs_keys and not rule.keys.startswith(("https://", "http://")):
+        yield "jwt.keys is missing; write the address of the keys that the provider publishes"
+    if grammar.needs_keys and not rule.issuers:
+        yield "jwt.issuers is missing; write whose tokens are believed"
+    for name in rule.algorithms:
+        if name not in _SIGNED_BY_KEYS:
+            yield f"jwt.algorithms: {name[:20]!r} is none of {', '.join(sorted(_SIGNED_BY_KEYS))}"
+    if not 0 <= rule.leeway <= LONGEST_LEEWAY:
+        yield f"jwt.leeway must be 0 to {LONGEST_LEEWAY} seconds"
 
 
 def _content_problems(grammar: Grammar) -> Iterator[str]:
@@ -101,7 +122,7 @@ def _content_problems(grammar: Grammar) -> Iterator[str]:
             yield f"parts: {part[:60]!r} is none of lit:X header:N kv:L body url method secret …"
         if part.startswith("kv:") and not grammar.format.startswith("list:"):
             yield f"parts: {part[:60]!r} needs a format list:SEPARATOR:KV:LABEL"
-    if grammar.algorithm in {"token", "jwt-hs256"}:
+    if grammar.algorithm in {"token", *_TOKENS}:
         return
     if not grammar.body_hash and not _COVERS_THE_BODY.intersection(grammar.parts):
         yield "parts must hold the body, or anybody could change it"

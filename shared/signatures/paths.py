@@ -1,4 +1,4 @@
-"""Values by path in a JSON body: `a.b`, and `list[].a` for every item of a list."""
+"""Values by path in a JSON body: `a.b`; `list[].a`, `list[]` and `[].a` for every item of a list."""
 
 from __future__ import annotations
 
@@ -39,11 +39,14 @@ def values_at(document: Any, path: str) -> list[Any]:
 
     >>> values_at({"value": [{"clientState": "a"}, {}]}, "value[].clientState")
     ['a', None]
-    >>> values_at({"passcode": "a"}, "passcode")
-    ['a']
+    >>> values_at({"passcode": "a"}, "passcode"), values_at({"tokens": ["a", "b"]}, "tokens[]")
+    (['a'], ['a', 'b'])
+    >>> values_at([{"portalId": 1}], "[].portalId")
+    [1]
     """
-    head, each, tail = path.partition("[].")
-    value = value_at(document, head)
+    head, each, tail = path.partition("[]")
+    value = value_at(document, head) if head else document
     if not each:
         return [value]
-    return [value_at(item, tail) for item in value] if isinstance(value, list) else []
+    items = value if isinstance(value, list) else []
+    return [value_at(item, tail[1:]) for item in items] if tail else items

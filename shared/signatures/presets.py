@@ -8,7 +8,7 @@ provider's delivery id is all there is.
 
 from __future__ import annotations
 
-from shared.signatures.records import Algorithm, Grammar, Timestamp
+from shared.signatures.records import Algorithm, Claims, Grammar, Timestamp, ValuePlace
 
 
 def _hex(header: str, form: str = "plain", algorithm: Algorithm = "hmac-sha256") -> Grammar:
@@ -60,6 +60,13 @@ def _hubspot(*parts: str) -> Grammar:
     return Grammar(
         header=("x-hubspot-signature",), algorithm="sha256", parts=("secret", *parts)
     )
+
+
+def _bearer(jwt: Claims, algorithm: Algorithm = "jwt-jwks") -> Grammar:
+    """`Authorization: Bearer` and a JWT, which says who sent it and where to; the body is not signed."""
+    return Grammar(
+        header=("authorization",), format="jwt", encoding="utf8", algorithm=algorithm, parts=(), jwt=jwt
+    )  # fmt: skip
 
 
 _HUBSPOT_TIME = "header:x-hubspot-request-timestamp"
@@ -175,13 +182,47 @@ _BY_NAME: dict[str, Grammar] = {
     "telegram": _token("x-telegram-bot-api-secret-token"),
     "figma": _token(body="passcode"),
     "graph-clientstate": _token(body="value[].clientState"),
-    # a JWT says who sent it and where to; the body is not signed
-    "monday": Grammar(
-        header=("authorization",),
+    # a JWT under a shared secret
+    "monday": _bearer(Claims(audience="url"), "jwt-hs256"),
+    # https://developer.atlassian.com/cloud/jira/platform/webhooks/#webhooks-authentication-for-oauth-2-0-apps
+    "atlassian-jwt": _bearer(Claims(audience="any"), "jwt-hs256"),
+    # https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/
+    "atlassian-connect": _bearer(Claims(audience="any", qsh=True), "jwt-hs256"),
+    # a JWT under keys that the provider publishes and changes
+    # https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+    "google-pubsub": _bearer(
+        Claims(
+            keys="https://www.googleapis.com/oauth2/v3/certs",
+            issuers=("https://accounts.google.com", "accounts.google.com"),
+            audience="url",
+            claims={"email_verified": True},
+        )
+    ),
+    # https://learn.microsoft.com/en-us/azure/bot-service/rest-api/bot-framework-rest-connector-authentication
+    "bot-framework": _bearer(
+        Claims(
+            keys="https://login.botframework.com/v1/.well-known/keys",
+            issuers=("https://api.botframework.com",),
+            claims={"serviceurl": ValuePlace(from_="body", name="serviceUrl")},
+            endorses="channelId",
+            leeway=300,
+        )
+    ),
+    # https://learn.microsoft.com/en-us/graph/change-notifications-with-resource-data: the publisher's own app id
+    "graph-tokens": Grammar(
+        body="validationTokens[]",
         format="jwt",
         encoding="utf8",
-        algorithm="jwt-hs256",
+        algorithm="jwt-jwks",
         parts=(),
+        jwt=Claims(
+            keys="https://login.microsoftonline.com/common/discovery/v2.0/keys",
+            issuers=(
+                "https://login.microsoftonline.com/*/v2.0",
+                "https://sts.windows.net/*/",
+            ),
+            claims={"azp|appid": "0bf30f3b-4a52-48df-9a82-234910c4a086"},
+        ),
     ),
 }
 
@@ -213,6 +254,4 @@ SCHEMES: dict[str, Grammar] = _BY_NAME | {
     name: _BY_NAME[other] for name, other in _ALSO.items()
 }
 
-# Signed by keys that the provider publishes and changes: a later version fetches them.
-JWKS_SCHEMES = frozenset({"google-pubsub", "bot-framework", "graph-tokens", "jwt-jwks"})
 UNCHECKED = frozenset({"none", "handler"})

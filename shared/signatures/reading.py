@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from shared.signatures.records import Encoding, Grammar
 
 MOST_CANDIDATES = 16
+_AUTHORIZATION = re.compile(
+    r"(bearer|jwt) ", re.IGNORECASE
+)  # RFC 9110 §11.1; JWT is Atlassian's
 
 
 def header_of(raw: RawRequest, name: str) -> str | None:
@@ -101,6 +105,22 @@ def signatures_in(grammar: Grammar, raw: RawRequest) -> list[bytes]:
     return found
 
 
+def is_given(grammar: Grammar, raw: RawRequest) -> bool:
+    """Whether *raw* has something where the signature stands, right or wrong."""
+    if grammar.body:
+        return any(value is not None for value in values_at(json_of(raw.body), grammar.body))
+    if grammar.query:
+        return any(name == grammar.query for name, _ in _query_or_nothing(raw))
+    return any(raw.header_values(name) for name in grammar.header)
+
+
+def _query_or_nothing(raw: RawRequest) -> list[tuple[str, str]]:
+    try:
+        return query_of(raw)
+    except SignatureMismatch:
+        return []
+
+
 def place_of(grammar: Grammar) -> str:
     """Where the signature stands, for people."""
     if grammar.body:
@@ -130,9 +150,14 @@ def _unwrapped(form: str, text: str) -> list[str]:
         case "list":
             return labelled(form, text, form.split(":", 3)[3])
         case "jwt":
-            return [text.removeprefix("Bearer ")]
+            return [_without_scheme(text)]
         case _:
             return [text]
+
+
+def _without_scheme(text: str) -> str:
+    scheme = _AUTHORIZATION.match(text)
+    return text[scheme.end() :] if scheme else text
 
 
 def _from_body(grammar: Grammar, document: Any) -> list[bytes]:

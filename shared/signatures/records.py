@@ -20,12 +20,55 @@ Key = Literal["utf8", "base64", "whsec", "hex", "spki-b64"]
 
 
 class SecretPlace(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"from_": "from"},
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """
+    Where a secret lies; for a state, *name* is the state's name, a dot, and the field.
+
+    `subscription` needs no name: each subscription that an installation has made at the provider has one secret.
+    """
+
+    from_: Literal["global", "configuration", "state", "subscription"]
+    name: str = ""
+
+    @property
+    def is_known_at_once(self) -> bool:
+        """Whether it can be read before anybody knows whose request it is."""
+        return self.from_ == "global"
+
+
+class ValuePlace(
     Struct, frozen=True, kw_only=True, rename={"from_": "from"}, forbid_unknown_fields=True
 ):
-    """Where a secret lies; for a state, *name* is the state's name, a dot, and the field."""
+    """Where a value lies that a claim must equal; `body` is a path in the JSON body."""
 
-    from_: Literal["global", "configuration", "state"]
+    from_: Literal["global", "configuration", "body"]
     name: str
+
+
+class Claims(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """What a JWT must say beside being signed (RFC 7519, RFC 8725)."""
+
+    keys: str = ""  # address of the published keys (RFC 7517), for jwt-jwks
+    algorithms: tuple[str, ...] = ()  # of jwt-jwks; default RS256
+    issuers: tuple[str, ...] = ()  # exact, but that `*` stands for one part of a path
+    audience: Literal["url", "any"] | ValuePlace | None = None  # `url`: the request's own
+    claims: dict[str, str | bool | ValuePlace] = {}  # further claims and what each must be
+    endorses: str = ""  # path in the body of what the key's `endorsements` must list
+    qsh: bool = False  # the hash of method, path and query that Atlassian Connect adds
+    leeway: int = 0  # seconds
 
 
 class Timestamp(
@@ -61,6 +104,17 @@ class Grammar(Struct, frozen=True, kw_only=True):
     )  # lit:X | header:N | kv:LABEL | body | url | url-decoded | …
     time: Timestamp | None = None
     body_hash: str = ""  # query parameter with the body's SHA-256 where `parts` hold no body
+    jwt: Claims = Claims()
+
+    @property
+    def place(self) -> tuple[tuple[str, ...], str, str]:
+        """Where the signature stands."""
+        return self.header, self.query, self.body
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether the provider publishes the keys, so that no secret is shared."""
+        return self.algorithm == "jwt-jwks"
 
 
 class Verify(
@@ -85,6 +139,10 @@ class Verify(
     parts: tuple[str, ...] | None = None
     time: Timestamp | None = None
     body_hash: str | None = None
+    jwt: Claims | None = None  # laid over the preset's, field by field
+    also: bool = (
+        False  # must hold beside the rule that was chosen, where its signature is given
+    )
 
     @property
     def places(self) -> tuple[SecretPlace, ...]:

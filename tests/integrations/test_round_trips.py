@@ -249,8 +249,8 @@ class TestWebhooks:
     ) -> None:
         """Verify, then extract, as the worker does."""
         sent = simulator.signed(name, ACCOUNTS[name], KINDS[name])
-        raw, rule = received(sent, name), ALL[name].verify
-        assert rule is not None
+        raw = received(sent, name)
+        (rule,) = configurations.verify_of(ALL[name], None)
         verify(rule, [Secret(SIGNING.encode())], raw, now=simulator.world.clock.now())
 
         assert [ACCOUNTS[name]] == await owners_in(raw, vrl)
@@ -265,11 +265,10 @@ class TestWebhooks:
             name, ACCOUNTS[name], KINDS[name], envelope=Envelope(secret="another")
         )
         rule = configurations.verify_of(ALL[name], kind)
-        assert rule is not None
 
         with pytest.raises(SignatureMismatch):
             verify(
-                rule,
+                rule[0],
                 [Secret(SIGNING.encode())],
                 received(sent, name),
                 now=simulator.world.clock.now(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import shutil
 from pathlib import Path
 
@@ -119,6 +121,48 @@ class TestTry:
         ended = workshop("try", str(workshop.acme), "--event", workshop.event({}))
         assert 0 == ended.code
         assert "found no identifier" in ended.out
+
+    def test_judges_requests_line_by_line(self, workshop):
+        """A genuine one, a forged one, none at all; each is answered in its place."""
+        body = b'{"team_id":"T1"}'
+        signed = hmac.new(b"s3cret", body, "sha256").hexdigest()
+        line = {
+            "url": "https://w.example/integration/global/acme",
+            "headers": {"X-Acme-Signature": f"sha256={signed}"},
+            "body": base64.b64encode(body).decode(),
+        }
+        (workshop.shell.home / "secrets.json").write_text('{"WEBHOOK_SECRET": "s3cret"}')
+        lines = [orjson.dumps(one).decode() for one in (line, {**line, "secret": "x"})]
+        words = (
+            "try",
+            str(workshop.acme),
+            "--requests",
+            "-",
+            "--secrets",
+            str(workshop.shell.home / "secrets.json"),
+        )
+        ended = workshop(*words, "--json", given="\n".join([*lines, "", "no"]))
+        answers = [orjson.loads(one) for one in ended.out.splitlines()]
+        people = workshop(*words, given="\n".join(lines))
+
+        assert 0 == ended.code
+        assert [True, False, False] == [one["verified"] for one in answers]
+        assert [["T1"], ["T1"], []] == [one["identifiers"] for one in answers]
+        assert "genuine" in people.out
+        assert "x-acme-signature does not match" in people.out
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--requests", "gone.jsonl"], "gone.jsonl cannot be read"),
+            (["--requests", "-", "--secrets", "gone.json"], "gone.json cannot be read"),
+            ([], "give either --requests FILE or --event FILE"),
+        ],
+    )
+    def test_what_cannot_be_tried(self, workshop, words, told):
+        ended = workshop("try", str(workshop.acme), *words)
+        assert 0 != ended.code
+        assert told in ended.err
 
     def test_reads_standard_input(self, workshop):
         text = Path(workshop.event({"team_id": 7})).read_text()

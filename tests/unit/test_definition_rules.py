@@ -9,6 +9,9 @@ import pytest
 from shared.integrations.definition import decode
 from tests.integrations.definition_builders import a_document, refusal
 
+HOOK = {"from": "global", "name": "WEBHOOK_SECRET"}
+APP = {"from": "global", "name": "APP_ID"}
+
 
 class TestRules:
     """What must hold beyond the types."""
@@ -130,9 +133,39 @@ class TestRules:
                 "remove public = true",
             ),
             (
-                {"verify__secret": {"from": "state", "name": "credentials.key"}},
-                "verify.secret.from",
-                "take the secret from global",
+                {"verify": [{"scheme": "none"}, {"scheme": "slack", "secret": HOOK}]},
+                "verify",
+                "remove the rule, or the others",
+            ),
+            ({"verify": [{"scheme": "slack", "secret": HOOK, "also": True}]}, "verify", "also"),
+            (
+                {"verify": [{"scheme": "slack", "secret": HOOK}, {"scheme": "slak"}]},
+                "verify[1]",
+                "docs/definition.md",
+            ),
+            (
+                {"verify": {"scheme": "bot-framework", "jwt": {"audience": APP}}},
+                "verify.jwt.name",
+                "known here: ",
+            ),
+            (
+                {"verify__jwt": {"keys": "http://keys.example", "audience": "any"}},
+                "verify.jwt.keys",
+                "write https://keys.example",
+            ),
+            ({"uninstalls": [{"note": "x"}]}, "uninstalls[0]", "docs/definition.md"),
+            (
+                {
+                    "handshakes": [
+                        {
+                            "form": "static",
+                            "json": "t",
+                            "catch": {"from": "global", "name": "T"},
+                        }
+                    ]
+                },
+                "handshakes[0].catch.name",
+                "known here: ",
             ),
             (
                 {"oauth__client__secret__name": "CLIENT_SECRT"},

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.signatures import SecretPlace, Timestamp, Verify, check, verify
+from shared.signatures import Claims, SecretPlace, Timestamp, Verify, check, verify
 from tests.unit.signature_builders import (
     BODY,
     KEY,
@@ -56,8 +56,31 @@ class TestARule:
         ("fields", "said"),
         [
             ({"scheme": "slak-v0"}, "did you mean 'slack-v0'"),
-            ({"scheme": "google-pubsub"}, "later version"),
-            ({"scheme": "custom", "header": "x", "algorithm": "jwt-jwks"}, "later version"),
+            ({"scheme": "google-pubsub"}, "publishes its keys; remove it"),
+            ({"scheme": "bot-framework", "secret": None}, "jwt.audience is missing"),
+            (
+                {"scheme": "monday", "jwt": Claims(audience="url", leeway=601)},
+                "0 to 600",
+            ),
+            (
+                {
+                    "scheme": "custom",
+                    "secret": None,
+                    "header": "x",
+                    "format": "jwt",
+                    "algorithm": "jwt-jwks",
+                    "jwt": Claims(audience="url"),
+                },
+                "jwt.keys is missing",
+            ),
+            (
+                {
+                    "scheme": "google-pubsub",
+                    "secret": None,
+                    "jwt": Claims(algorithms=("HS256",)),
+                },
+                "'HS256' is none of",
+            ),
             ({"scheme": "none", "header": "x"}, "means nothing"),
             ({"scheme": "slack", "secret": None}, "secret is missing"),
             (
@@ -68,8 +91,8 @@ class TestARule:
             ({"scheme": "custom"}, "exactly one"),
             ({"scheme": "custom", "header": "x", "query": "y"}, "exactly one"),
             ({"scheme": "custom", "header": "X-Sig"}, "lower case"),
-            ({"scheme": "custom", "body": "a[]"}, "not a path"),
-            ({"scheme": "custom", "body": "a"}, "shared token"),
+            ({"scheme": "custom", "body": "a[].", "algorithm": "token"}, "not a path"),
+            ({"scheme": "custom", "body": "a"}, "shared token or JWTs"),
             ({"scheme": "custom", "header": "x", "format": "list:,"}, "format is not"),
             ({"scheme": "custom", "header": "x", "format": "jwt"}, "belong together"),
             ({"scheme": "custom", "header": "x", "parts": ("bdy",)}, "'bdy'"),

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 
 from shared.errors import Permanent, ScriptFailed, SignatureMismatch
 from shared.handshakes import matching, reply_to
-from shared.integrations.configurations import verify_of
-from shared.integrations.records import Definition
-from shared.model.jobs import Record
 from shared.model.outcomes import Done, Ignored, Outcome, Settled
 from shared.model.requests import RawRequest, Reply
 from shared.routing import (
@@ -23,10 +19,10 @@ from shared.routing import (
     script_event,
     slices,
 )
-from shared.secret import Secret
-from shared.signatures import Verify, verify
-from workers.installed import Installed, installed, secret_at
+from workers.installed import installed
 from workers.jobs.delivery import deliver
+from workers.jobs.verification import Holder, check_genuine, secrets_in
+from workers.jobs.visits import Visit, visit_of
 from workers.scripts import run_script
 
 if TYPE_CHECKING:
@@ -41,28 +37,14 @@ UNKNOWN = Reply(
 REFUSED = Reply(status=401)
 
 
-class Visit(Struct, frozen=True, kw_only=True):
-    """One webhook and what is known about it."""
-
-    record: Record
-    raw: RawRequest
-    definition: Definition
-    installed: Installed | None  # known at once for an installation's own URL
-    rule: Verify
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """Of the installation, where it is known."""
-        return self.installed.configuration if self.installed else {}
-
-
 async def webhook(claim: Claim, tools: Tools) -> Outcome:
     """Carry one webhook as far as it goes in this attempt."""
-    visit = await _visit(claim, tools)
+    visit = await visit_of(claim, tools)
     if done := await _handshake(visit, tools):
         return done
     try:
-        await _verify(visit, tools)
+        if visit.is_checked:
+            await check_genuine(visit, visit.raw, Holder(owner=visit.installed), tools)
     except SignatureMismatch as error:
         return Ignored(f"signature refused: {error}", REFUSED)
     if done := await _handshake(visit, tools, verified=True):
@@ -76,68 +58,17 @@ async def webhook(claim: Claim, tools: Tools) -> Outcome:
     return await _route(visit, tools, found)
 
 
-async def _visit(claim: Claim, tools: Tools) -> Visit:
-    raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
-    owner = await installed(tools, raw.name) if raw.door == "installation" else None
-    definition = owner.definition if owner else await tools.catalogue.definition(raw.name)
-    configuration_type = owner.installation.configuration_type if owner else None
-    rule = verify_of(definition, configuration_type) if owner else definition.verify
-    return Visit(
-        record=claim.record,
-        raw=raw,
-        definition=definition,
-        installed=owner,
-        rule=rule or Verify(scheme="handler"),
-    )
-
-
-async def _secrets(visit: Visit, tools: Tools) -> list[Secret]:
-    places = visit.rule.places
-    found = [
-        await secret_at(tools, one, visit.definition, visit.configuration) for one in places
-    ]
-    return [one for one in found if one is not None]
-
-
 async def _handshake(visit: Visit, tools: Tools, *, verified: bool = False) -> Done | None:
     if not visit.definition.handshakes:
         return None
     found = matching(visit.definition.handshakes, visit.raw, verified=verified)
     if found is None:
         return None
-    places = (found.secret,) if found.secret else visit.rule.places[:1]
-    held = [
-        await secret_at(tools, one, visit.definition, visit.configuration) for one in places
-    ]
+    places = (found.secret,) if found.secret else visit.rules[0].places[:1]
+    holder = Holder(owner=visit.installed)
+    held = [one for place in places for one in await secrets_in(place, visit, holder, tools)]
     reply = reply_to(found, visit.raw, held[0] if held else None)
     return Done(reason=found.note or "answered a handshake", reply=reply) if reply else None
-
-
-async def _verify(visit: Visit, tools: Tools) -> None:
-    """It must be signed. Its own time counts, so that what waited in the queue, or is replayed, still passes."""
-    if visit.rule.scheme in {"none", "handler"}:
-        return
-    held = await _secrets(visit, tools)
-    if not held:
-        wanted = ", ".join(f"{one.from_} {one.name}" for one in visit.rule.places)
-        raise Permanent(
-            f"nothing can be verified: the secret is not set ({wanted}); set it and replay this request"
-        )
-    verify(
-        visit.rule,
-        held,
-        visit.raw,
-        now=visit.raw.received_at,
-        public_url=_public_url(visit, tools),
-    )
-
-
-def _public_url(visit: Visit, tools: Tools) -> str:
-    raw = visit.raw
-    door = f"integration/global/{raw.name}" if raw.door == "global" else raw.name
-    path = "" if raw.path == "/" else raw.path
-    query = f"?{raw.query}" if raw.query else ""
-    return f"{visit.definition.public_url or tools.origin}/{door}{path}{query}"
 
 
 async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
@@ -197,10 +128,9 @@ async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
 
 async def _route(visit: Visit, tools: Tools, found: list[Slice]) -> Outcome:
     """What nobody has verified is never parked."""
-    verified = visit.rule.scheme not in {"none", "handler"}
     parts = [(one.identifier, _body(visit.raw, one)) for one in found]
     tools.reach("route.before")
-    routed = await tools.ledger.route(visit.record, parts, may_park=verified)
+    routed = await tools.ledger.route(visit.record, parts, may_park=visit.is_checked)
     tools.reach("route.done")
     match routed.where:
         case "self":

@@ -21,7 +21,11 @@ from services.api.answers import (
 from services.api.wire import Call, names
 from shared.botpress import invalid
 from shared.errors import NotFound
-from shared.integrations.configurations import can_connect, configuration_fields
+from shared.integrations.configurations import (
+    can_connect,
+    configuration_fields,
+    schemes_in,
+)
 from shared.integrations.definition import (
     compile_scripts,
     decode,
@@ -115,7 +119,7 @@ async def _view(
         version=definition.version,
         title=definition.title or definition.name,
         description=definition.description,
-        verify=definition.verify.scheme if definition.verify else "none",
+        verify=schemes_in(definition.verify),
         redirect_url=f"{origin}/oauth",
         webhook_url=f"{origin}/integration/global/{definition.name}",
         configurations=_configurations(definition),
