@@ -16,7 +16,8 @@ Errors say what happens next; `workers.journey` and `services.web` alone listen.
     ├── Transient              the record is retried, after `after` when given
     │   ├── ProviderBusy
     │   ├── StoreUnavailable     nothing is known to be stored; the door answers 503
-    │   └── HandlerUnavailable
+    │   ├── HandlerUnavailable
+    │   └── GateClosed           the target is down or asked for a pause: wait behind the gate, count no attempt
     ├── UnknownOutcome         a call was sent and its answer is not known; never sent again
     ├── LeaseLost              another worker owns the record now; stop, write nothing
     ├── NotFound               what was asked for does not exist
@@ -116,6 +117,15 @@ class StoreUnavailable(Transient):
 
 class HandlerUnavailable(Transient):
     """An integration's handler, or a bot's URL, is not there or broke."""
+
+
+class GateClosed(Transient):
+    """Nothing goes to a target for now; the record waits behind *gate*."""
+
+    def __init__(self, gate: str, reason: str) -> None:
+        """Keep the gate's name beside the reason."""
+        self.gate = gate
+        super().__init__(reason)
 
 
 class UnknownOutcome(WaypostError):

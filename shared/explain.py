@@ -102,7 +102,8 @@ def _retrying(record: Record) -> str:
 
 
 def _waiting(record: Record) -> str:
-    return f"It waits {record.reason or 'for its turn'}"
+    where = f"behind the gate of {record.gate}, " if record.gate else ""
+    return f"It waits {where}{record.reason or 'for its turn'}"
 
 
 def _parked(record: Record) -> str:

@@ -10,9 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from shared.model.calls import HttpAnswer, HttpCall
     from shared.model.events import Event
     from shared.model.flows import ConnectLink, Flow
+    from shared.model.gates import Gate, GateKind
     from shared.model.installations import Bot, Installation
     from shared.model.jobs import Accept, Accepted, Record, Routed
     from shared.model.states import StateType, StoredState
@@ -197,6 +200,19 @@ class TurnsPort(Protocol):
 
     async def forget(self, webhook_id: str, holder: str, name: str) -> None:
         """It was provably not processed."""
+
+
+class GatesPort(Protocol):
+    """Gates before targets that can take nothing now."""
+
+    async def close(self, name: str, kind: GateKind, span: timedelta, reason: str) -> None:
+        """Close it for a while."""
+
+    async def open(self, name: str) -> None:
+        """Let go what waits behind it."""
+
+    async def all(self) -> Sequence[Gate]:
+        """Those that are closed."""
 
 
 class FlowsPort(Protocol):

@@ -44,6 +44,8 @@ EVENTS: Final[dict[str, str]] = {
     "reply.lost": "a reply could not be sent, its record ended all the same: record, error",
     "reply.too_large": "a worker's reply was over 1 MiB and became a 502: size",
     "handler.failed": "an integration's own code raised; the line has the trace: integration, handler",
+    "gate.closed": "a target is down; what is for it waits: gate, failed, calls",
+    "gate.opened": "a target is there again; what waited for it goes on: gate",
     "script.failed": "an event script failed, the usual type was used: script, kind, line",
     "definition.published": "an integration has a new version: name",
     "http.answered": "one HTTP answer: route template, method, status, seconds",

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from shared.errors import (
     Conflict,
+    GateClosed,
     LeaseLost,
     NotFound,
     Permanent,
@@ -23,7 +24,16 @@ from shared.errors import (
     Transient,
     UnknownOutcome,
 )
-from shared.model.outcomes import Dead, Done, Ignored, Outcome, Retry, Settled
+from shared.model.outcomes import (
+    Dead,
+    Done,
+    Ignored,
+    Outcome,
+    Retry,
+    Settled,
+    StreamedEvent,
+    Wait,
+)
 from shared.retries import MAX_ATTEMPTS, retry_delay
 from shared.storage.ledger import Ending
 
@@ -93,6 +103,8 @@ class Journey(Struct, frozen=True, kw_only=True):
             return Dead(f"the outcome is not known and it is never tried twice: {error}")
         except (Permanent, NotFound, Conflict) as error:
             return Dead(str(error))
+        except GateClosed as closed:
+            return Wait(closed.gate, str(closed))
         except Transient as error:
             return self._again(claim.record.attempts + 1, error)
 
@@ -133,15 +145,11 @@ def ending_of(record: Record, outcome: Outcome) -> Ending | None:
     match outcome:
         case Settled():
             return None
-        case Done(reason=reason, event=event):
-            if event is None:
-                return lease(end="done", reason=reason)
-            return lease(
-                end="done", reason=reason, bot=event.bot, event_key=event.key, event=event.body
-            )
-        case Ignored(reason=reason):
-            return lease(end="ignored", reason=reason)
+        case Done(reason=reason, event=StreamedEvent(bot=bot, key=key, body=body)):
+            return lease(end="done", reason=reason, bot=bot, event_key=key, event=body)
         case Retry(after=after, reason=reason):
             return lease(end="retry", reason=reason, delay=after)
-        case Dead(reason=reason):
-            return lease(end="dead", reason=reason)
+        case Wait(gate=gate, reason=reason):
+            return lease(end="wait", reason=reason, gate=gate)
+        case Done(reason=reason) | Ignored(reason=reason) | Dead(reason=reason):
+            return lease(end=type(outcome).__name__.lower(), reason=reason)

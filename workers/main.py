@@ -29,6 +29,7 @@ from shared.storage.checks import promise
 from shared.storage.connection import connect
 from shared.storage.definitions import Definitions
 from shared.storage.flows import Flows
+from shared.storage.gates import Gates
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
 from shared.storage.states import States
@@ -39,6 +40,7 @@ from shared.vrl.pool import VrlPool
 from workers.catalogue import Catalogue
 from workers.engine import Engine
 from workers.folders import folders_in
+from workers.gates import Gatekeeper
 from workers.jobs import all_jobs
 from workers.journey import Journey
 from workers.keysets import KeySets
@@ -91,8 +93,8 @@ async def start(ctx: dict[str, Any]) -> None:
             chance=chance,
             reach=tools.reach,
         )
-        sweeper = asyncio.create_task(sweep_for_ever(ledger))
-        stack.callback(sweeper.cancel)
+        for work in (sweep_for_ever(ledger), tools.gates.follow()):
+            stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)
         ctx["stack"] = stack.pop_all()
 
@@ -127,6 +129,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
         bots=Bots(store, vault),
         events=Events(store),
         vault=vault,
+        gates=Gatekeeper(Gates(store), clock),
         scripts=scripts,
         sealing=SealingKey.from_file(settings.sealing_key_file),
         provider=provider,

@@ -1,32 +1,77 @@
-"""Sending to providers: once, or a few times where it is provably safe."""
+"""
+Sending to providers: once, or a few times where it is provably safe.
+
+A provider that asked for a pause is left alone by all workers until it is over, and retries inside a step stay below a
+fifth of the calls to a host, so that a provider in trouble is not buried under them.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tenacity import (
     AsyncRetrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     wait_random_exponential,
 )
 
 from shared.errors import ProviderBusy, UnknownOutcome
+from shared.retries import retry_after
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.model.calls import HttpAnswer, HttpCall
     from workers.tools import Tools
 
+LONGEST_PAUSE = timedelta(
+    minutes=1
+)  # for all; who asked waits as long as the provider said, since limits are often per account
+_BUSY = frozenset((429, 503))
+
 
 async def send(tools: Tools, call: HttpCall) -> HttpAnswer:
-    """Send to the provider; what is idempotent, up to three times within ten seconds."""
-    if not call.idempotent:
-        return await tools.provider.send(call)
+    """
+    Send to the provider; what is idempotent, up to three times within ten seconds.
+
+    Raises `ProviderBusy`, without sending anything, while the provider's host wants a pause.
+    """
+    gate = f"host:{urlsplit(call.url).hostname or ''}"
+    budget = tools.gates.budget(gate)
+    budget.earn()
     attempts = AsyncRetrying(
-        retry=retry_if_exception_type((ProviderBusy, UnknownOutcome)),
-        stop=stop_after_attempt(3) | stop_after_delay(10),
+        retry=retry_if_exception(_again(tools, gate)),
+        stop=stop_after_attempt(3 if call.idempotent else 1) | stop_after_delay(10),
         wait=wait_random_exponential(multiplier=0.2, max=3),
         reraise=True,
     )
-    return await attempts(tools.provider.send, call)
+    return await attempts(_once, tools, gate, call)
+
+
+def _again(tools: Tools, gate: str) -> Callable[[BaseException], bool]:
+    budget = tools.gates.budget(gate)
+
+    def is_worth_it(error: BaseException) -> bool:
+        return (
+            isinstance(error, ProviderBusy | UnknownOutcome)
+            and tools.gates.closed(gate) is None
+            and budget.take(tools.clock.monotonic())
+        )
+
+    return is_worth_it
+
+
+async def _once(tools: Tools, gate: str, call: HttpCall) -> HttpAnswer:
+    left = tools.gates.left(gate)
+    if left is not None:
+        raise ProviderBusy(f"{call.name}: the provider asked for a pause", left)
+    answer = await tools.provider.send(call)
+    after = retry_after(answer.headers, now=tools.clock.now())
+    if answer.status in _BUSY and after is not None:
+        reason = f"because {gate.partition(':')[2]} answered {answer.status} and asked for it"
+        await tools.gates.pause(gate, min(after, LONGEST_PAUSE), reason)
+    return answer

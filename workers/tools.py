@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         VaultPort,
     )
     from workers.catalogue import Catalogue
+    from workers.gates import Gatekeeper
     from workers.keysets import KeySets
 
 
@@ -43,6 +44,7 @@ class Tools:
     bots: BotsPort
     events: EventsPort
     vault: VaultPort
+    gates: Gatekeeper
     scripts: RunsScripts
     sealing: OpensSealed
     provider: Sends  # to providers: public addresses only

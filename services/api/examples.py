@@ -155,6 +155,14 @@ REQUEST: dict[str, Any] = {
 SENTENCE = "It was given up: the bot's URL answered 410; it is kept with its payload and can be replayed."
 REPLAYED = {"id": REQUEST_ID, "result": "replayed", "was": "dead", "reason": ""}
 
+GATE = {
+    "name": f"bot:{BOT_ID}",
+    "kind": "breaker",
+    "reason": "because 10 of the last 12 calls failed, the last one with: the bot answered 502",
+    "seconds": 21.4,
+    "behind": 118,
+}
+
 QUEUE = {
     "at": WHEN,
     "oldestReadyAge": 0.4,
@@ -169,4 +177,5 @@ QUEUE = {
             "facts": {"running": "2", "version": "0.1.0"},
         }
     ],
+    "gates": [GATE],
 }

@@ -20,6 +20,8 @@ async def gauges(ports: ApiPorts) -> bytes:
         return metrics.page()
     metrics.show("store_up", 1)
     metrics.show("oldest_ready_seconds", stats.oldest_ready_age or 0)
+    for gate in await ports.gates.all():
+        metrics.show("gate_behind", gate.behind, gate=gate.name)
     for state, load in stats.states.items():
         metrics.show("queue_records", load.count, state=state)
         metrics.show("queue_bytes", load.bytes, state=state)

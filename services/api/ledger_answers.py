@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from services.api.answers import Asked, Given
+from shared.model.gates import GateKind
 from shared.model.jobs import JobKind, State, StateLoad
 
 
@@ -147,6 +148,29 @@ class WorkerView(Given, frozen=True, kw_only=True):
     facts: dict[str, str]
 
 
+class GateView(Given, frozen=True, kw_only=True):
+    """A target that gets nothing now: `bot:ID`, `handler:INTEGRATION`, `host:NAME`."""
+
+    name: str
+    kind: GateKind
+    reason: str
+    seconds: float  # until it lets something through
+    behind: int  # records that wait
+
+
+class GateList(Given, frozen=True, kw_only=True):
+    """All closed gates."""
+
+    gates: list[GateView]
+
+
+class CloseGate(Asked, frozen=True, kw_only=True):
+    """How long nothing goes there, in seconds, and why."""
+
+    seconds: Annotated[float, Meta(gt=0, le=7 * 24 * 3600)]
+    reason: Annotated[str, Meta(max_length=200)] = "because an operator closed it"
+
+
 class QueueAnswer(Given, frozen=True, kw_only=True):
     """The queue at a glance."""
 
@@ -156,3 +180,4 @@ class QueueAnswer(Given, frozen=True, kw_only=True):
     totals: dict[str, int]
     last_minute: dict[str, int]
     workers: list[WorkerView]
+    gates: list[GateView]

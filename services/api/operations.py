@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.api import examples as given
-from services.api import queues, replays
+from services.api import gates, queues, replays
 from services.api.admin import bots, installations, integrations, links
 from services.api.answers import (
     BotAnswer,
@@ -36,7 +36,9 @@ from services.api.ledger_answers import (
     BodyQuery,
     BulkAnswer,
     BulkReplay,
+    CloseGate,
     Explanation,
+    GateList,
     QueueAnswer,
     RequestAnswer,
     RequestList,
@@ -267,4 +269,28 @@ REQUESTS = (
     ),
 )  # fmt: skip
 
-OPERATIONS: tuple[Operation, ...] = (*BOTS, *INTEGRATIONS, *INSTALLATIONS, *REQUESTS)
+_GATE = {"gate": f"bot:{given.BOT_ID}"}
+
+GATES = (
+    Operation(
+        method="GET", path="/v1/admin/gates", name="listGates", tag="gates",
+        summary="Targets that get nothing now, and how much waits for them",
+        act=gates.list_gates, answer=GateList, example=Example(answer={"gates": [given.GATE]}),
+    ),
+    Operation(
+        method="POST", path="/v1/admin/gates/{gate}/close", name="closeGate", tag="gates",
+        summary="Let nothing through to a target for a while",
+        act=gates.close, body=CloseGate, answer=GateList,
+        example=Example(
+            path=_GATE, body={"seconds": 3600, "reason": "while it is being moved"},
+            answer={"gates": [given.GATE]},
+        ),
+    ),
+    Operation(
+        method="POST", path="/v1/admin/gates/{gate}/open", name="openGate", tag="gates",
+        summary="Let go at once what waits for a target", act=gates.open_one, answer=GateList,
+        example=Example(path=_GATE, answer={"gates": []}),
+    ),
+)  # fmt: skip
+
+OPERATIONS: tuple[Operation, ...] = (*BOTS, *INTEGRATIONS, *INSTALLATIONS, *REQUESTS, *GATES)

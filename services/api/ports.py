@@ -17,6 +17,7 @@ from shared.storage.checks import Promise, promise
 from shared.storage.connection import Store
 from shared.storage.definitions import Definitions
 from shared.storage.flows import Flows
+from shared.storage.gates import Gates
 from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
@@ -51,6 +52,7 @@ class ApiPorts:
     installations: Installations
     states: States
     flows: Flows
+    gates: Gates
     bots: Bots
     events: Events
     secrets: Secrets
@@ -81,6 +83,7 @@ def ports_over(
         installations=Installations(store, vault),
         states=States(store, vault),
         flows=Flows(store),
+        gates=Gates(store),
         bots=Bots(store, vault, edge.clock),
         events=Events(store),
         secrets=Secrets(store, vault),

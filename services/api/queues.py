@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from services.api.answers import Nothing
+from services.api.gates import views as gate_views
 from services.api.ledger_answers import (
     BodyAnswer,
     BodyQuery,
@@ -203,6 +204,7 @@ async def queue(ports: ApiPorts, call: Call[Nothing, None]) -> QueueAnswer:
         totals=stats.totals,
         last_minute=stats.last_minute,
         workers=[worker_view(facts, stats.now) for facts in stats.workers],
+        gates=await gate_views(ports),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import global_secrets, installations, integrations, queue
+from services.cli import gates, global_secrets, installations, integrations, queue
 from services.cli.show import AsJson
 from services.cli.vrl import vrl_app
 from shared.config import Settings
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Waypost: a self-hosted, one-click OAuth and webhook router for integrations.",
 )
 app.add_typer(queue.app, name="queue")
+app.add_typer(gates.app, name="gates")
 app.add_typer(integrations.app, name="integrations")
 app.add_typer(installations.app, name="installations")
 app.add_typer(installations.bots, name="bots")

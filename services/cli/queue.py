@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import show
+from services.cli import gates, show
 from services.cli.api import Api
 from services.cli.show import AsJson
 
@@ -43,6 +43,9 @@ def stats(as_json: AsJson = False) -> None:
     show.line(f"last minute:  {_counts(found['lastMinute'])}")
     show.line(f"in all:       {_counts(found['totals'])}\n")
     _workers(found["workers"])
+    if found["gates"]:
+        show.line("")
+        gates.table(found["gates"])
     return None
 
 

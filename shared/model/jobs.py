@@ -46,6 +46,10 @@ class Record(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     worker: str = ""  # who holds or held the lease
     seq: int = 0  # place in the order of acceptance
     replays: int = 0  # how often a person sent it again
+    gate: str = ""  # behind which it waits
+    probe: str = (
+        ""  # the closed gate through which this one may pass, to see whether it should open
+    )
     ordered: bool = False  # released from the parking lot, delivered one by one
 
 

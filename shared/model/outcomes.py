@@ -40,6 +40,14 @@ class Retry(Struct, frozen=True):
     reply: Reply | None = None
 
 
+class Wait(Struct, frozen=True):
+    """Come back when *gate* opens; no attempt is counted."""
+
+    gate: str
+    reason: str
+    reply: Reply | None = None
+
+
 class Dead(Struct, frozen=True):
     """Given up; kept with its payload until a person acts or its retention ends."""
 
@@ -54,4 +62,4 @@ class Settled(Struct, frozen=True, kw_only=True):
     reply: Reply | None = None
 
 
-Outcome = Done | Ignored | Retry | Dead | Settled
+Outcome = Done | Ignored | Retry | Wait | Dead | Settled

@@ -44,12 +44,13 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     id: str
     epoch: int
-    end: str  # done | ignored | dead | retry | release
+    end: str  # done | ignored | dead | retry | release | wait
     reason: str = ""
     delay: timedelta = timedelta()
     bot: str = ""
     event_key: str = ""
     event: bytes = b""
+    gate: str = ""  # behind which it waits
 
 
 class Ledger:
@@ -100,7 +101,7 @@ class Ledger:
         flat: list[Part] = [len(endings)]
         for one in endings:
             flat += (one.id, one.epoch, one.end, one.reason, _ms(one.delay))
-            flat += (keys.escape(one.bot), one.event_key, one.event)
+            flat += (keys.escape(one.bot), one.event_key, one.event, one.gate)
         reply = await self._store.scripts.run_fast("settle", flat)
         return [int(one) == 1 for one in reply]
 

@@ -91,6 +91,8 @@ class _Look:
             await self._script(kind, kinds[kind])
         for where in kinds["parked"]:
             await self._members(f"parked:{where}", "parked", where)
+        for gate in kinds["behind"]:
+            await self._members(f"behind:{gate}", "behind", gate)
         for parent in kinds["children"]:
             await self._members(f"children:{parent}", "child", parent)
 

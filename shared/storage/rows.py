@@ -12,7 +12,7 @@ _NUMBERS = {
 _RENAMED = {"at": "accepted_at", "changed": "changed_at", "due": "due_at"}
 _TEXTS = {
     "job", "state", "reason", "integration", "bot", "installation", "identifier", "parent",
-    "lane", "worker",
+    "lane", "worker", "gate", "probe",
 }  # fmt: skip
 
 

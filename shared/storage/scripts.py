@@ -20,6 +20,7 @@ _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 _PARTS = (
     "binding",
+    "gates",
 )  # files that are no scripts: put in front of those that call their functions
 
 

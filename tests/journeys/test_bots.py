@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -143,6 +144,42 @@ class TestABotWithAUrl:
 
         assert re.match(r"Attempt \d+ failed: the bot.s URL: ", why)
         assert re.search(r"attempt \d+ of 12 follows", why)
+
+    async def test_that_is_down_is_left_alone_and_gets_everything_when_it_is_back(
+        self, system: System
+    ) -> None:
+        """Two workers, each of which counts to ten; what waits has lost no attempt, and the operator sees why."""
+        account = system.account("slack")
+        bot = await system.bot(url="http://127.0.0.1:9/nobody")
+        await system.connected("slack", bot, account)
+        known = await system.known()
+        sent = [await system.send("slack", account) for _ in range(40)]
+
+        async def waiting() -> list[Any]:
+            return [
+                one for one in await system.records(state="waiting") if one["id"] not in known
+            ]
+
+        async def held() -> bool:
+            return len(await waiting()) >= 15
+
+        await until(held, 15, lambda: "records behind the gate")
+        (record, *_) = await waiting()
+        why = await system.explain(record["id"])
+        queue = await system.call("GET", "queue")
+        await system.call(
+            "PUT", f"bots/{bot}", {"url": system.simulator.bot_url(bot), "secret": SECRET}
+        )
+        await system.call("POST", f"gates/bot:{bot}/open")
+        got = await received(system, bot, 40, 40)
+
+        assert f"It waits behind the gate of bot:{bot}, because " in why
+        assert "of the last" in why
+        assert [(f"bot:{bot}", "breaker")] == [
+            (one["name"], one["kind"]) for one in queue["gates"]
+        ]
+        bodies = {json.loads(one.body)["payload"]["body"] for one in got}
+        assert {one.request.body.decode() for one in sent} == bodies
 
     async def test_is_reached_only_where_the_operator_allows(self, system: System) -> None:
         """Link-local never: there lie the secrets of clouds."""

@@ -13,6 +13,7 @@ from shared.errors import (
     DefinitionInvalid,
     EgressRefused,
     FlowRefused,
+    GateClosed,
     HandlerUnavailable,
     LeaseLost,
     Permanent,
@@ -27,7 +28,16 @@ from shared.errors import (
     UnknownOutcome,
 )
 from shared.model.jobs import Claim
-from shared.model.outcomes import Dead, Done, Ignored, Outcome, Retry, Settled, StreamedEvent
+from shared.model.outcomes import (
+    Dead,
+    Done,
+    Ignored,
+    Outcome,
+    Retry,
+    Settled,
+    StreamedEvent,
+    Wait,
+)
 from shared.model.requests import Reply, ReplyAddress
 from shared.retries import MAX_ATTEMPTS
 from shared.storage.ledger import Ending
@@ -36,6 +46,7 @@ from workers.journey import Journey
 
 ADDRESS = ReplyAddress(inbox="i1", nonce="n1")
 REPLY = Reply(status=204)
+BOT = "bot:shop"
 UNKNOWN = "the outcome is not known and it is never tried twice"
 
 
@@ -107,6 +118,7 @@ OUTCOMES = [
     (Done(event=StreamedEvent(bot="shop", key="evt_1", body=b"{}")),
      _ending("done", bot="shop", event_key="evt_1", event=b"{}")),
     (Ignored("of no interest"), _ending("ignored", reason="of no interest")),
+    (Wait(BOT, "because it is down"), _ending("wait", reason="because it is down", gate=BOT)),
     (Retry(timedelta(seconds=9), "busy"), _ending("retry", reason="busy", delay=timedelta(seconds=9))),
     (Dead("no use"), _ending("dead", reason="no use")),
 ]  # fmt: skip
@@ -166,6 +178,15 @@ class TestAnError:
 
         delay = timedelta(seconds=4)  # half of the eight seconds that a third attempt may wait
         assert [_ending("retry", reason="busy", delay=delay)] == hands.endings
+
+    async def test_of_a_closed_gate_waits_without_an_attempt_even_at_the_last_one(
+        self, hands: Hands
+    ) -> None:
+        await hands.carry(
+            a_claim(epoch=3, attempts=MAX_ATTEMPTS - 1), GateClosed(BOT, "it is down")
+        )
+
+        assert [_ending("wait", reason="it is down", gate=BOT)] == hands.endings
 
     async def test_that_names_a_delay_is_retried_after_it(self, hands: Hands) -> None:
         await hands.carry(a_claim(epoch=3), ProviderBusy("busy", timedelta(hours=5)))

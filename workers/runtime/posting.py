@@ -38,5 +38,7 @@ async def post(record: Record, event: Event, bot: Bot, tools: Tools) -> Outcome:
             case _:
                 raise TypeError(f"a delivery asks for no {type(effect).__name__}")
 
-    said = await perform(delivery(order), handle)
+    said = await tools.gates.through(
+        f"bot:{bot.id}", record, lambda: perform(delivery(order), handle)
+    )
     return Done(reason=f"{said}, attempt {record.attempts + 1}", reply=Reply())

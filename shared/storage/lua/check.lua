@@ -59,8 +59,13 @@ local function look_at(id)
   expect((due and true or false) == (state == 'retrying'), id, 'is', state, 'but the due times say otherwise')
   expect(not due or due == r['due'], id, 'is due at another time than its record says')
   expect(exists(TICKETS .. id) == (TICKET[state] or false), id, 'is', state, 'but its arq job says otherwise')
-  expect(TICKET[state] or not exists(P .. 'journal:' .. id), id, 'is', state, 'and still has a journal')
-  expect(state ~= 'waiting' or in_zset('order:' .. (r['installation'] or ''), id), id, 'waits, but in no order')
+  expect(TICKET[state] or r['gate'] or not exists(P .. 'journal:' .. id), id, 'is', state, 'and still has a journal')
+  expect(not r['gate'] or state == 'waiting', id, 'is', state, 'but behind a gate')
+  if state == 'waiting' and r['gate'] then
+    expect(in_zset('behind:' .. escaped(r['gate']), id) == r['seq'], id, 'waits behind a gate that does not know it')
+    expect(in_zset('gates', r['gate']) and true, id, 'waits behind a gate that will never open')
+  end
+  expect(state ~= 'waiting' or r['gate'] or in_zset('order:' .. (r['installation'] or ''), id), id, 'waits, but in no order')
   local accepted = tonumber(redis.call('HGET', P .. 'totals', 'accepted') or 0)
   expect(tonumber(r['seq'] or 0) <= accepted, id, 'has a number that was never given out')
   if state == 'parked' then look_at_parked(id, r) end
@@ -89,6 +94,12 @@ local function is_child(parent, child)
   end
 end
 
+local function behind(where, id)
+  if not in_zset('behind:' .. where, id) then return end
+  local r = fields(record(id))
+  expect(r['state'] == 'waiting' and escaped(r['gate'] or '') == where, id, 'is behind the gate', where, 'but does not wait there')
+end
+
 -- An order: only open ordered records, by their place; one is on its way, the others wait.
 local function look_at_order(installation)
   local under_way, key = 0, P .. 'order:' .. installation
@@ -97,7 +108,7 @@ local function look_at_order(installation)
     local r = fields(record(id))
     expect(r['ordered'] and r['installation'] == installation and redis.call('ZSCORE', key, id) == r['seq'], id, 'is in an order it does not belong to')
     expect(TICKET[r['state']] or r['state'] == 'waiting', id, 'holds up its order but is', tostring(r['state']))
-    if TICKET[r['state']] then under_way = under_way + 1 end
+    if TICKET[r['state']] or r['gate'] then under_way = under_way + 1 end
   end
   expect(under_way == 1, 'the order of', installation, 'has', tostring(under_way), 'records under way')
 end
@@ -137,6 +148,7 @@ local what, of = ARGV[1], ARGV[2]
 for i = 3, #ARGV do
   if what == 'member' then member_of(of, ARGV[i])
   elseif what == 'parked' then in_parking_lot(of, ARGV[i])
+  elseif what == 'behind' then behind(of, ARGV[i])
   elseif what == 'child' then is_child(of, ARGV[i])
   else LOOKS[what](ARGV[i]) end
 end

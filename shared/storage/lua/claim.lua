@@ -1,5 +1,5 @@
 -- claim(worker, limit, lease ms, most crashes) -> {ms until something is due or -1, {fields, body}, …}
--- Brings expired leases and due retries back first, then leases up to *limit* ready records in order.
+-- Brings expired leases, due retries and what waited behind gates back first, then leases up to *limit* ready records in order.
 local worker, limit, lease, most_crashes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)) do
@@ -26,6 +26,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LI
   local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
   if r[1] == 'retrying' then ready(id, 'retrying', r[2], tonumber(r[3]), r[4]) end
 end
+
+pass_gates()
 
 local popped = limit > 0 and redis.call('ZPOPMIN', P .. 'queue', limit) or {}
 local claims, bodies, leases, lanes = {}, {}, {}, {}
@@ -73,7 +75,7 @@ local pause = -1
 if redis.call('ZCARD', P .. 'queue') > 0 then
   pause = 0
 else
-  for _, name in ipairs({'due', 'leases'}) do
+  for _, name in ipairs({'due', 'leases', 'gates'}) do
     local first = redis.call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')
     if first[2] then
       local wait = math.max(0, tonumber(first[2]) - NOW)

@@ -5,6 +5,7 @@ local r = redis.call('HMGET', record(id), 'state', 'bytes', 'integration', 'iden
 if not r[1] then return {'missing'} end
 if r[1] == 'leased' then return {'busy', r[1]} end
 if r[1] == 'parked' then redis.call('ZREM', parked_key(r[3], r[4]), id) end
+if r[1] == 'waiting' then left_behind(id) end
 without_ticket(id)
 forget_copies(id, r[1], r[8])
 redis.call('ZREM', P .. 'state:' .. r[1], id)

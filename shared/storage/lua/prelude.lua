@@ -116,8 +116,8 @@ local function next_in_order(id, installation)
   redis.call('ZREM', order, id)
   local following = redis.call('ZRANGE', order, 0, 0)[1]
   if not following then return end
-  local f = redis.call('HMGET', record(following), 'state', 'at', 'bytes', 'lane')
-  if f[1] == 'waiting' then
+  local f = redis.call('HMGET', record(following), 'state', 'at', 'bytes', 'lane', 'gate')
+  if f[1] == 'waiting' and not f[5] then
     ready(following, 'waiting', f[2], tonumber(f[3]), f[4])
     wake()
   end

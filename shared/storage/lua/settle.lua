@@ -1,6 +1,6 @@
--- settle(n, then per record: id, epoch, end, reason, delay ms, stream, event key, event) -> {1 | 0, …}
+-- settle(n, then per record: id, epoch, end, reason, delay ms, stream, event key, event, gate) -> {1 | 0, …}
 -- Ends a lease: done | ignored | dead close the record, retry brings it back after the delay, release brings it back at once
--- without counting an attempt. 0 is a lost lease: nothing was written. A *stream* gets *event* once per event key.
+-- without counting an attempt, wait puts it behind a gate. 0 is a lost lease: nothing was written. A *stream* gets *event* once per event key.
 local replies, closed = {}, {}
 
 local function emit(stream, key, event)
@@ -25,19 +25,21 @@ local function retry(id, reason, delay, r)
   moving(id, 'leased', 'retrying', r[3], tonumber(r[4]))
   redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
     'attempts', tonumber(r[8] or 0) + 1)
+  redis.call('HDEL', record(id), 'probe')
   redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   closed['retried'] = (closed['retried'] or 0) + 1
 end
 
 local released = false
 for i = 0, tonumber(ARGV[1]) - 1 do
-  local a = 2 + i * 8
+  local a = 2 + i * 9
   local id, outcome, reason = ARGV[a], ARGV[a + 2], ARGV[a + 3]
   local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts')
   if r[1] == 'leased' and r[2] == ARGV[a + 1] then
     emit(ARGV[a + 5], ARGV[a + 6], ARGV[a + 7])
     leases[#leases + 1] = id
     if outcome == 'retry' then retry(id, reason, tonumber(ARGV[a + 4]), r)
+    elseif outcome == 'wait' then put_behind(id, ARGV[a + 8], reason, r)
     elseif outcome == 'release' then
       ready(id, 'leased', r[3], tonumber(r[4]), r[5])
       released = true

@@ -1,0 +1,84 @@
+"""When a target counts as down. Time is an argument."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+
+SPAN = 30.0  # seconds that count
+FEWEST = 10  # calls, before their failures mean anything
+SHARE = 0.7  # of them that failed
+CLOSED_FOR = timedelta(seconds=30)
+_MOST = 200  # calls kept
+
+
+class Window:
+    """
+    How the last calls to one target went.
+
+    >>> window = Window()
+    >>> for second in range(10):
+    ...     window.add(ok=second < 3, at=float(second))
+    >>> window.is_down(9.0), window.failures(9.0)
+    (True, (7, 10))
+    >>> window.is_down(31.0)
+    False
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been called yet."""
+        self._calls: deque[tuple[float, bool]] = deque(maxlen=_MOST)
+
+    def add(self, *, ok: bool, at: float) -> None:
+        """Note one call; *at* is in seconds and never goes back."""
+        self._calls.append((at, ok))
+
+    def failures(self, now: float) -> tuple[int, int]:
+        """How many of the calls of the last half minute failed, and how many there were."""
+        while self._calls and self._calls[0][0] <= now - SPAN:
+            self._calls.popleft()
+        return sum(not ok for _, ok in self._calls), len(self._calls)
+
+    def is_down(self, now: float) -> bool:
+        """Whether enough calls of the last half minute failed."""
+        failed, calls = self.failures(now)
+        return calls >= FEWEST and failed >= SHARE * calls
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._calls.clear()
+
+
+class Budget:
+    """
+    How many retries may go to one target: a fifth of its calls, and one a second beside.
+
+    >>> budget = Budget()
+    >>> [budget.take(0.0) for _ in range(3)]
+    [True, False, False]
+    >>> for _ in range(5):
+    ...     budget.earn()
+    >>> budget.take(0.0), budget.take(0.0), budget.take(1.0)
+    (True, False, True)
+    """
+
+    SHARE, MOST = 0.2, 10.0
+
+    def __init__(self) -> None:
+        """One retry is there to begin with."""
+        self._tokens = 1.0
+        self._at: float | None = None  # when it was last filled up
+
+    def earn(self) -> None:
+        """A first call was made."""
+        self._tokens = min(self.MOST, self._tokens + self.SHARE)
+
+    def take(self, now: float) -> bool:
+        """Whether one more retry may be made at *now* (seconds)."""
+        since = now if self._at is None else self._at
+        self._tokens = min(self.MOST, self._tokens + max(0.0, now - since))
+        self._at = max(since, now)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True

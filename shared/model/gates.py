@@ -1,0 +1,19 @@
+"""What stands before a target that cannot take anything now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+GateKind = Literal["breaker", "pause", "open"]  # `open`: what waited is on its way out
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """A gate that is closed, or just opening."""
+
+    name: str  # `bot:ID`, `handler:INTEGRATION`, `host:NAME`
+    kind: GateKind
+    seconds: float  # until it lets something through
+    reason: str
+    behind: int  # records that wait

@@ -1,0 +1,182 @@
+"""Behind a closed gate: no slot, no attempt, the order kept, and nothing forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import Conflict
+from shared.model.gates import Gate
+from shared.model.jobs import Claim
+from shared.storage.connection import Store
+from shared.storage.gates import Gates
+from shared.storage.ledger_check import check
+from tests.contracts.ledger_builders import Bench
+
+BOT = "bot:shop"
+HALF_A_MINUTE = timedelta(seconds=30)
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store)
+
+
+@pytest.fixture
+def gates(store: Store) -> Gates:
+    return Gates(store)
+
+
+async def _put_behind(bench: Bench, *ids: str) -> list[Claim]:
+    """Accept and claim *ids*, and let them wait behind the gate of the bot."""
+    await bench.accept(*ids)
+    claims = await bench.claim()
+    for claim in claims:
+        assert await bench.settle(claim, "wait", gate=BOT, reason="because it is down")
+    return claims
+
+
+class TestABreaker:
+    async def test_holds_records_without_counting_an_attempt(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        await _put_behind(bench, "req_1", "req_2")
+        record = await bench.record("req_1")
+
+        assert ("waiting", BOT, 0) == (record.state, record.gate, record.attempts)
+        assert [] == await bench.claimed_ids()
+        assert [] == await check(bench.store)
+
+    async def test_lets_one_through_to_see_and_then_the_next(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        await _put_behind(bench, "req_1", "req_2", "req_3")
+        bench.later(31)
+        (probe,) = await bench.claim()
+        assert await bench.settle(probe, "wait", gate=BOT, reason="down still")
+        early = await bench.claimed_ids()
+        bench.later(31)
+        following = await bench.claimed_ids()
+
+        assert ("req_1", BOT) == (probe.record.id, probe.record.probe)
+        assert [] == early
+        assert ["req_1"] == following
+        assert ["waiting", "waiting"] == await bench.states("req_2", "req_3")
+
+    async def test_that_opens_lets_all_go_in_their_order(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        ids = [f"req_{number:04d}" for number in range(450)]
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        for first in range(0, 450, 50):
+            await _put_behind(bench, *ids[first : first + 50])
+        await gates.open(BOT)
+        going = [id for _ in range(6) for id in await bench.claimed_ids(200)]
+
+        assert ids == going
+        assert [] == await gates.all()
+        assert [] == await check(bench.store)
+
+    async def test_is_forgotten_when_nobody_waits_and_its_time_is_up(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        bench.later(31)
+        await bench.claim()
+
+        assert [] == await gates.all()
+
+    async def test_whose_probe_dies_with_its_worker_tries_another_time(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        await _put_behind(bench, "req_1")
+        bench.later(31)
+        await bench.claim()
+        bench.after_the_lease()
+        (again,) = await bench.claim()
+
+        assert ("req_1", BOT, 1) == (again.record.id, again.record.probe, again.record.crashes)
+        assert [] == await check(bench.store)
+
+
+class TestAPause:
+    async def test_ends_by_itself(self, bench: Bench, gates: Gates) -> None:
+        await gates.close(BOT, "pause", HALF_A_MINUTE, "because it asked")
+        await _put_behind(bench, "req_1", "req_2")
+        early = await bench.claimed_ids()
+        bench.later(31)
+
+        assert [] == early
+        assert ["req_1", "req_2"] == await bench.claimed_ids()
+
+    async def test_is_not_shortened_and_does_not_soften_a_breaker(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await gates.close(BOT, "breaker", timedelta(seconds=60), "because it is down")
+        await gates.close(BOT, "pause", timedelta(seconds=5), "because it asked")
+        (gate,) = await gates.all()
+
+        assert ("breaker", BOT) == (gate.kind, gate.name)
+        assert 55 < gate.seconds <= 60
+
+    async def test_tells_a_worker_how_long_to_sleep(self, bench: Bench, gates: Gates) -> None:
+        await gates.close(BOT, "pause", HALF_A_MINUTE, "because it asked")
+        _, pause = await bench.ledger.claim("w1", 10)
+
+        assert pause is not None
+        assert 25 < pause <= 30
+
+
+class TestARecordBehindAGate:
+    async def test_that_is_no_longer_closed_comes_back_soon_and_free_of_charge(
+        self, bench: Bench
+    ) -> None:
+        await _put_behind(bench, "req_1")
+        bench.later(1.5)
+        (claim,) = await bench.claim()
+
+        assert ("req_1", 0) == (claim.record.id, claim.record.attempts)
+        assert [] == await check(bench.store)
+
+    async def test_can_be_dropped_but_not_replayed(self, bench: Bench, gates: Gates) -> None:
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        await _put_behind(bench, "req_1", "req_2")
+        with pytest.raises(Conflict):
+            await bench.ledger.replay("req_1")
+        await bench.ledger.drop("req_1")
+        await gates.open(BOT)
+
+        assert ["req_2"] == await bench.claimed_ids()
+        assert [] == await check(bench.store)
+
+    async def test_keeps_its_journal_and_its_place_in_an_order(
+        self, bench: Bench, gates: Gates
+    ) -> None:
+        await bench.park("A", "req_1", "req_2")
+        await bench.install("w-1")
+        await bench.bind("w-1", "A")
+        (first,) = await bench.claim()
+        await bench.ledger.step("begin", first.record, "look")
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        await bench.settle(first, "wait", gate=BOT, reason="because it is down")
+        held = (await bench.states("req_1", "req_2"), await check(bench.store))
+        await gates.open(BOT)
+        (again,) = await bench.claim()
+        await bench.settle(again, "done")
+
+        assert (["waiting", "waiting"], []) == held
+        assert "req_1" == again.record.id
+        assert ["req_2"] == await bench.claimed_ids()
+
+
+async def test_gates_are_listed_with_what_waits(bench: Bench, gates: Gates) -> None:
+    await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+    await _put_behind(bench, "req_1", "req_2")
+    (gate,) = await gates.all()
+
+    assert isinstance(gate, Gate)
+    assert ("because it is down", 2) == (gate.reason, gate.behind)

@@ -1,0 +1,134 @@
+"""
+The worker's side of gates: what it knows of closed ones, and when it closes or opens one.
+
+Every worker counts its own calls, so a call that succeeds costs the store nothing. What one worker closes, the others
+know within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from shared.breakers import CLOSED_FOR, Budget, Window
+from shared.errors import GateClosed, StoreUnavailable, Transient
+from shared.model.gates import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.clock import Clock
+    from shared.model.jobs import Record
+    from shared.ports import GatesPort
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+PAUSE = 1.0  # seconds between two looks
+
+
+class Gatekeeper:
+    """Calls through gates."""
+
+    def __init__(self, gates: GatesPort, clock: Clock) -> None:
+        """Know of none yet."""
+        self._gates, self._clock = gates, clock
+        self._closed: dict[str, tuple[Gate, float]] = {}  # and until when, by our own clock
+        self._windows: dict[str, Window] = defaultdict(Window)
+        self._budgets: dict[str, Budget] = defaultdict(Budget)
+
+    async def follow(self) -> None:
+        """Look at what other workers closed and opened, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except StoreUnavailable as error:
+                log.warning("store.unavailable", error=str(error))
+            await asyncio.sleep(PAUSE)
+
+    async def look(self) -> None:
+        """Learn which gates are closed now."""
+        now = self._clock.monotonic()
+        self._closed = {
+            gate.name: (gate, now + gate.seconds)
+            for gate in await self._gates.all()
+            if gate.kind != "open"
+        }
+
+    def closed(self, name: str) -> Gate | None:
+        """The gate, while it lets nothing through: a breaker until it is opened, a pause until its time is up."""
+        gate, until = self._closed.get(name, (None, 0.0))
+        is_over = gate is None or (gate.kind == "pause" and until <= self._clock.monotonic())
+        return None if is_over else gate
+
+    def left(self, name: str) -> timedelta | None:
+        """How long a pause still lasts; None when it is over."""
+        if self.closed(name) is None:
+            return None
+        return timedelta(seconds=max(0.0, self._closed[name][1] - self._clock.monotonic()))
+
+    async def through(self, name: str, record: Record, call: Callable[[], Awaitable[T]]) -> T:
+        """
+        The result of *call*, which goes to the target that *name* stands before.
+
+        Raises:
+            GateClosed: the target is down or asked for a pause: nothing was called, or a probe found it down still.
+            Transient: what *call* raised; several of them close the gate for everybody.
+
+        """
+        gate = self.closed(name)
+        if gate is not None and record.probe != name:
+            raise GateClosed(name, gate.reason)
+        try:
+            result = await call()
+        except Transient as error:
+            await self._failed(name, error)
+            if gate is not None:
+                raise GateClosed(name, f"{gate.reason}; a probe failed: {error}") from None
+            raise
+        await self._succeeded(name)
+        return result
+
+    def budget(self, name: str) -> Budget:
+        """How many retries inside a step the target may get from this worker."""
+        return self._budgets[name]
+
+    async def pause(self, name: str, span: timedelta, reason: str) -> None:
+        """Nobody calls the target for *span*."""
+        gate = Gate(
+            name=name, kind="pause", seconds=span.total_seconds(), reason=reason, behind=0
+        )
+        await self._close(gate)
+
+    async def _failed(self, name: str, error: Transient) -> None:
+        window, now = self._windows[name], self._clock.monotonic()
+        window.add(ok=False, at=now)
+        if error.after is not None:
+            await self.pause(name, error.after, f"until it is asked for again: {error}")
+        if self.closed(name) is None and window.is_down(now):
+            failed, calls = window.failures(now)
+            window.forget()
+            reason = (
+                f"because {failed} of the last {calls} calls failed, the last one with: {error}"
+            )
+            log.warning("gate.closed", gate=name, failed=failed, calls=calls)
+            seconds = CLOSED_FOR.total_seconds()
+            gate = Gate(name=name, kind="breaker", seconds=seconds, reason=reason, behind=0)
+            await self._close(gate)
+
+    async def _succeeded(self, name: str) -> None:
+        if name in self._windows:  # a target that never failed is not counted
+            self._windows[name].add(ok=True, at=self._clock.monotonic())
+        if self.closed(name) is not None:
+            log.info("gate.opened", gate=name)
+            del self._closed[name]
+            await self._gates.open(name)
+
+    async def _close(self, gate: Gate) -> None:
+        self._closed[gate.name] = (gate, self._clock.monotonic() + gate.seconds)
+        span = timedelta(seconds=gate.seconds)
+        await self._gates.close(gate.name, gate.kind, span, gate.reason)
