@@ -12,7 +12,9 @@ from services.cli import show
 from services.cli.api import Api
 from services.cli.show import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="Integrations: list, show, check, add.")
+app = typer.Typer(
+    no_args_is_help=True, help="Integrations: list, show, check, add, try, schema."
+)
 
 Name = Annotated[str, typer.Argument(help="Name of an integration, as in `ls`")]
 Folder = Annotated[
@@ -145,6 +147,18 @@ def add(folder: Folder, as_json: AsJson = False) -> None:
         return show.json(found)
     show.line(f"published {found['integration']['name']} {found['integration']['version']}")
     return None
+
+
+@app.command()
+def schema() -> None:
+    """
+    The JSON Schema of a definition, for editors that check definition.toml while it is written.
+
+    Example: waypost integrations schema > definition.schema.json
+    """
+    from shared.integrations.schema import json_schema
+
+    show.json(json_schema())
 
 
 @app.command(name="try")

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
-
-from shared.integrations.configurations import configuration_fields, public_secrets, rules_in
+from shared.integrations.configurations import rules_in
+from shared.integrations.inputs import is_public_suffix
+from shared.integrations.placeholders import Names, providers_in, templates_of
 from shared.integrations.spelling import Misspelt, nearest
 
 if TYPE_CHECKING:
@@ -18,21 +18,15 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-LEAST_FIXED_LABELS = 2  # example.com
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
 _HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
 def address_problems(definition: Definition, *, allow_loopback: bool) -> Iterator[Misspelt]:
     """Every address of *definition* that is not one, or not a safe one."""
-    for path, text in provider_templates(definition):
-        known = _values_at(definition, path)
-        if path[-1] == "url":
-            yield from _provider_problems(text, path, known, allow_loopback=allow_loopback)
-        else:
-            yield from _placeholder_problems(text, path, known)
+    yield from _oauth_problems(definition, allow_loopback=allow_loopback)
     for path, keys in key_addresses(definition):
-        yield from _provider_problems(keys, path, set(), allow_loopback=allow_loopback)
+        yield from _provider_problems(keys, path, allow_loopback=allow_loopback)
     if definition.url is not None:
         yield from _server_problems(definition.url, ("url",))
     if definition.public_url is not None:
@@ -43,24 +37,15 @@ def address_problems(definition: Definition, *, allow_loopback: bool) -> Iterato
             yield Misspelt(("egress", f"[{index}]"), f"{host[:80]!r} is no host", fix)
 
 
-def _values_at(definition: Definition, path: Path) -> set[str]:
-    """What a placeholder of the address at *path* may stand for."""
-    known = {*definition.inputs, *public_secrets(definition)}
-    if path[0] != "oauth":
-        type_name = path[1] if path[0] == "configurations" else None
-        fields = configuration_fields(definition, type_name)
-        known |= {field.name for field in fields if not field.secret}
-    return known if "authorize" in path else known | {"clientId"}
-
-
-def provider_templates(definition: Definition) -> Iterator[tuple[Path, str]]:
-    """Each address and parameter that `oauth` and the configuration types name, with its place."""
-    if definition.oauth is not None:
-        yield from _templates(msgspec.to_builtins(definition.oauth), ("oauth",))
-    if definition.configuration is not None:
-        yield from _templates(definition.configuration.oauth, ("configuration", "oauth"))
-    for name, rule in definition.configurations.items():
-        yield from _templates(rule.oauth, ("configurations", name, "oauth"))
+def _oauth_problems(definition: Definition, *, allow_loopback: bool) -> Iterator[Misspelt]:
+    for path, name, provider in providers_in(definition):
+        names = Names(definition, name, provider)
+        for inner, text in templates_of(provider):
+            yield from _placeholder_problems(text, (*path, *inner), names.at(inner))
+            if inner[-1] == "url":
+                where = (*path, *inner)
+                yield from _provider_problems(text, where, allow_loopback=allow_loopback)
+                yield from _host_problems(text, where, names)
 
 
 def key_addresses(definition: Definition) -> Iterator[tuple[Path, str]]:
@@ -74,17 +59,7 @@ def key_addresses(definition: Definition) -> Iterator[tuple[Path, str]]:
                 yield (*path, "verify", "jwt", "keys"), found.jwt.keys
 
 
-def _templates(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    for key, item in value.items() if isinstance(value, dict) else ():
-        if isinstance(item, str) and (key == "url" or path[-1] == "params"):
-            yield (*path, key), item
-        else:
-            yield from _templates(item, (*path, key))
-
-
-def _provider_problems(
-    url: str, path: Path, known: set[str], *, allow_loopback: bool
-) -> Iterator[Misspelt]:
+def _provider_problems(url: str, path: Path, *, allow_loopback: bool) -> Iterator[Misspelt]:
     parts = _split(url)
     if parts is None:
         yield Misspelt(path, f"{url[:80]!r} is no address", "write https://host/path")
@@ -93,11 +68,26 @@ def _provider_problems(
     if parts.scheme != "https" and not local:
         fix = f"write {url.replace('http://', 'https://', 1)[:200]}"
         yield Misspelt(path, "must be https", fix)
-    fixed = parts.netloc.rpartition("}")[2].split(".")[1:]
-    if "{" in parts.netloc and len(fixed) < LEAST_FIXED_LABELS:
+
+
+def _host_problems(url: str, path: Path, names: Names) -> Iterator[Misspelt]:
+    """Placeholders in the host: whoever fills one must not choose where the client's secret goes."""
+    parts = _split(url)
+    found = _PLACEHOLDER.findall(parts.netloc) if parts else []
+    if parts is None or not found:
+        return
+    if parts.netloc == f"{{{found[0]}}}":
+        if problem := names.no_host(found[0]):
+            yield Misspelt(path, problem[0], problem[1])
+        return
+    fixed = parts.netloc.rpartition("}")[2]
+    if not fixed:
+        if not names.is_choice(found[-1]):
+            fix = 'make it an input with type = "enum", or write a fixed domain after it'
+            yield Misspelt(path, "whoever fills the placeholder would choose the host", fix)
+    elif not fixed.startswith(".") or is_public_suffix(fixed):
         fix = "write a fixed domain after it, as in https://{subdomain}.example.com"
         yield Misspelt(path, "whoever fills the placeholder would choose the host", fix)
-    yield from _placeholder_problems(url, path, known)
 
 
 def _placeholder_problems(text: str, path: Path, known: set[str]) -> Iterator[Misspelt]:

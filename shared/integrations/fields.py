@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from shared.integrations.inputs import pattern_problems
 from shared.integrations.spelling import Misspelt, nearest
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ _SHAPES: dict[str, tuple[type, str]] = {
     "secret": (bool, "true or false"), "required": (list, "a list"), "enum": (list, "a list"),
     "properties": (dict, "a table of fields"),
 }  # fmt: skip
-LONGEST_PATTERN = 200
 
 
 class Field(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -123,7 +123,7 @@ def _field_problems(rule: Any, path: tuple[str, ...]) -> Iterator[Misspelt]:
         yield Misspelt((*path, "type"), f"{kind!r} is no type", nearest(kind, _PYTHON_TYPES))
     if _is_secret(rule) and kind != "string":
         yield Misspelt((*path, "type"), "a secret is text", 'write type = "string"')
-    yield from _pattern_problems(rule.get("pattern", ""), (*path, "pattern"))
+    yield from pattern_problems(rule.get("pattern", ""), (*path, "pattern"))
 
 
 def _word_problems(
@@ -135,15 +135,6 @@ def _word_problems(
         kind, called = _SHAPES.get(word, (object, ""))
         if not isinstance(value, kind):
             yield Misspelt((*path, word), f"must be {called}", f"write {called} here")
-
-
-def _pattern_problems(pattern: str, path: tuple[str, ...]) -> Iterator[Misspelt]:
-    if len(pattern) > LONGEST_PATTERN:
-        yield Misspelt(path, "is too long", f"use at most {LONGEST_PATTERN} characters")
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        yield Misspelt(path, f"is no regular expression: {error}", "correct the pattern")
 
 
 def fill(schema: JsonSchema, values: dict[str, Any]) -> Filled:

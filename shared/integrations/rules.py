@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.integrations.addresses import address_problems
 from shared.integrations.fields import schema_problems
+from shared.integrations.inputs import input_problems
 from shared.integrations.spelling import Misspelt
 from shared.integrations.trust import trust_problems
 
@@ -32,6 +33,7 @@ def problems_of(definition: Definition, allow_loopback: bool) -> Iterator[Misspe
         _name_problems(definition),
         _limit_problems(definition),
         _schema_problems(definition),
+        input_problems(definition),
         trust_problems(definition),
         address_problems(definition, allow_loopback=allow_loopback),
     )

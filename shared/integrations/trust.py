@@ -13,6 +13,7 @@ from shared.integrations.configurations import (
     rules_in,
     type_of,
 )
+from shared.integrations.oauthrules import oauth_problems
 from shared.integrations.spelling import Misspelt, check_spelling, mistyped, nearest
 from shared.oauth import OAuthProvider
 from shared.signatures import UNCHECKED, Verify, check, value_places
@@ -147,28 +148,7 @@ def _provider_problems(
     if client.secret is not None:
         where = (*path, "client", "secret")
         yield from _place_problems(definition, client.secret, name, where, secret=True)
-    if provider.authorize.pkce == "off" and not provider.authorize.why_no_pkce:
-        fix = "say why in whyNoPkce, or leave pkce out"
-        yield Misspelt((*path, "authorize", "whyNoPkce"), "is missing where pkce is off", fix)
-    yield from _identity_problems(provider, path)
-
-
-def _identity_problems(provider: OAuthProvider, path: Path) -> Iterator[Misspelt]:
-    identity, where = provider.identity, (*path, "identity")
-    given = identity.external_id
-    if given.from_ == "callback":
-        if identity.verify is None:
-            fix = (
-                "add identity.verify: a list, read with the user's own token, that contains it"
-            )
-            problem = "is missing: anybody can write an identifier into a callback"
-            yield Misspelt((*where, "verify"), problem, fix)
-        if given.path not in provider.callback.capture:
-            fix = f'write capture = ["{given.path}"]'
-            yield Misspelt((*path, "callback", "capture"), f"lacks {given.path!r}", fix)
-    if identity.call is None and "call" in {given.from_, identity.name and identity.name.from_}:
-        fix = "add identity.call with the address to ask"
-        yield Misspelt((*where, "call"), "is missing", fix)
+    yield from oauth_problems(provider, set(definition.inputs), path)
 
 
 def _place_problems(

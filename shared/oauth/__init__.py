@@ -6,8 +6,9 @@ from shared.oauth.clientcalls import Client, refresh_call, revoke_call, token_ca
 from shared.oauth.identity import account_of, identity_call
 from shared.oauth.lifetimes import merged, payload_of, refresh_due_at, tokens_from
 from shared.oauth.pkce import challenge_of, new_verifier
-from shared.oauth.records import ClientPlace, InputRule, OAuthProvider
+from shared.oauth.records import OAuthProvider
 from shared.oauth.returns import return_to_allowed
+from shared.oauth.section import ClientPlace, InputRule
 from shared.oauth.templates import checked_inputs
 from shared.oauth.tokens import Tokens, tokens_of
 

@@ -17,7 +17,8 @@ from shared.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.oauth.records import BodyForm, OAuthProvider, TokenEndpoint
+    from shared.oauth.endpoints import BodyForm, TokenEndpoint
+    from shared.oauth.records import OAuthProvider
     from shared.oauth.tokens import Tokens
 
 _TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}

@@ -18,7 +18,8 @@ from shared.retries import retry_after
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.oauth.records import Fact, Identity, Membership, OAuthProvider, ValuePlace
+    from shared.oauth.identities import Fact, Identity, Membership, ValuePlace
+    from shared.oauth.records import OAuthProvider
     from shared.oauth.tokens import Tokens
 
 LONGEST_IDENTIFIER = 200

@@ -15,7 +15,8 @@ from shared.secret import Secret
 
 if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer
-    from shared.oauth.records import ErrorPlaces, OAuthProvider, TokenEndpoint
+    from shared.oauth.endpoints import ErrorPlaces, TokenEndpoint
+    from shared.oauth.records import OAuthProvider
 
 LONGEST_TOKEN = 16 << 10  # characters
 LONGEST_LIFE = 10 * 366 * 86400.0  # seconds

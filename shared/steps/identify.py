@@ -16,6 +16,7 @@ from shared.errors import (
 )
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.model.installations import Account
+from shared.oauth.identities import Membership
 from shared.oauth.identity import (
     account_of,
     identity_call,
@@ -24,7 +25,7 @@ from shared.oauth.identity import (
     next_page,
     reading_of,
 )
-from shared.oauth.records import Membership, OAuthProvider
+from shared.oauth.records import OAuthProvider
 from shared.oauth.templates import filled_url
 from shared.oauth.tokens import Tokens
 from shared.steps.effects import Call, Effect, Now

@@ -9,6 +9,7 @@ allows.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.errors import (
     FlowRefused,
     ProviderBusy,
     ProviderRefused,
+    StoreUnavailable,
     UnknownOutcome,
     WaypostError,
 )
@@ -46,6 +48,7 @@ from shared.steps.effects import (
 )
 
 LAST_MINUTE = 60.0  # seconds before its end an access token no longer counts as working
+WRITES = 3  # tries to store what came back
 _SOON = timedelta(seconds=2)
 
 
@@ -89,8 +92,12 @@ def _alone(order: RefreshOrder, seen: int, now: float) -> Generator[Effect, Any,
     if stored.version != seen or stored.tokens.refresh is None:
         return stored.tokens
     step: StepState = yield BeginStep(_name(stored), "once")
-    if step.status == "intent" and not _may_repeat(order, stored.tokens, step.since, now):
-        return stored.tokens
+    if step.status == "intent":
+        if not _may_repeat(order, stored.tokens, step.since, now):
+            return stored.tokens
+        latest: StoredTokens = yield ReadTokens()  # its sender may have come back just now
+        if latest.version != stored.version:
+            return latest.tokens
     yield Reach("refresh.intent")
     tokens = yield from _refreshed(order, stored, stored.tokens.refresh, now)
     return tokens
@@ -125,9 +132,17 @@ def _refreshed(
         return _still_working(stored.tokens, now, str(unsent))
     except UnknownOutcome as unknown:
         return _still_working(stored.tokens, now, str(unknown))
-    replaced = yield ReplaceTokens(tokens=tokens, version=stored.version)
+    replaced = yield from _kept(ReplaceTokens(tokens=tokens, version=stored.version))
     yield Reach("refresh.result")
     return tokens if replaced else (yield from _newest())
+
+
+def _kept(replace: ReplaceTokens) -> Generator[Effect, Any, bool]:
+    """Write the new pair; worth more than one try, since nothing can bring it again."""
+    for _ in range(WRITES - 1):
+        with suppress(StoreUnavailable):
+            return bool((yield replace))
+    return bool((yield replace))
 
 
 def _turned_down(

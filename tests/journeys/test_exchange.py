@@ -49,6 +49,27 @@ class TestALostAnswer:
         assert 1 == len(system.exchanges("slack", since))
 
 
+class TestACallbackThatIsReplayed:
+    async def test_is_never_exchanged_again(self, system: System, since: int) -> None:
+        """Its journal went with its end; that the code may have been used has to be known all the same."""
+        account = system.account("slack")
+        made = await system.install("slack", await system.bot())
+        link = (await system.link(made["webhookId"]))["url"]
+        system.simulator.fault("slack", TOKEN_PATHS["slack"], "dropped")
+        async with Visitor() as visitor:
+            lost = await visitor.stay(await visitor.callback(link, account))
+        ended = next(
+            one for one in await system.records(state="done") if "unknown" in one["reason"]
+        )
+        known = await system.known() - {ended["id"]}
+        await system.call("POST", f"requests/{ended['id']}/replay")
+        (again,) = await system.settled(known)
+
+        assert "We lost the provider's answer" == lost.headline
+        assert "this callback came before" == again["reason"]
+        assert ["issued"] == system.exchanges("slack", since)
+
+
 class TestABusyProvider:
     @pytest.mark.parametrize("fault", ["429", "503"])
     async def test_is_asked_again_when_it_said_and_once_only(

@@ -96,7 +96,11 @@ class TestUnknownNames:
             ({"reply": {"polices": "ack"}}, "reply.polices", "did you mean policy?"),
             ({"ownership": "takeover"}, "ownership", "did you mean take_over?"),
             ({"reply": "wiat"}, "reply", "did you mean wait?"),
-            ({"oauth__token__body": "xml"}, "oauth.token.body", "known here: form, json"),
+            (
+                {"oauth__token__body": "xml"},
+                "oauth.token.body",
+                "known here: form, json, query",
+            ),
         ],
     )
     def test_the_nearest_right_name_is_the_fix(

@@ -21,7 +21,7 @@ from shared.oauth import (
     return_to_allowed,
     words_of,
 )
-from shared.oauth.records import InputRule
+from shared.oauth.section import InputRule
 from shared.oauth.templates import filled_url
 from tests.unit.oauth_builders import GITHUB_APP, LINEAR, SLACK, a_provider
 
@@ -159,7 +159,7 @@ class TestTemplates:
             "note": InputRule(optional=True),
         }
 
-        assert {"shop": "acme", "region": "eu"} == checked_inputs(
+        assert {"shop": "acme", "region": "eu", "note": ""} == checked_inputs(
             rules, {"shop": "acme", "region": "eu", "other": "x"}
         )
         with pytest.raises(FlowRefused, match="Shop: lower-case letters"):

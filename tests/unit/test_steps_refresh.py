@@ -82,7 +82,36 @@ class TestADueToken:
         assert b"access-9" == access(played)
 
 
+class TestAStoreThatFails:
+    def test_is_asked_again_to_keep_the_new_pair(self) -> None:
+        """Nothing can bring it again: the refresh token that it was given for is spent."""
+        failed = StoreUnavailable("?")
+
+        played = Played(
+            refresh(a_refresh()),
+            [STORED, DUE, True, STORED, BEGUN, granted(access_token="access-2"), failed, failed, True, None],
+        )  # fmt: skip
+
+        assert b"access-2" == access(played)
+
+    def test_is_not_asked_for_ever(self) -> None:
+        failed = StoreUnavailable("?")
+
+        played = Played(
+            refresh(a_refresh()),
+            [STORED, DUE, True, STORED, BEGUN, granted(), failed, failed, failed, None],
+        )
+
+        assert failed is played.error
+
+
 class TestAnUnknownOutcome:
+    def test_is_known_after_all_when_its_sender_comes_back(self) -> None:
+        played = Played(refresh(a_refresh()), [STORED, OVER, True, STORED, INTENT, NEWER, None])
+
+        assert b"access-9" == access(played)
+        assert "refresh" not in played.asked
+
     @pytest.mark.parametrize("answer", [UnknownOutcome("cut"), answered(b"", 502)])
     def test_keeps_the_old_token_working(self, answer) -> None:
         played = Played(refresh(a_refresh()), [STORED, DUE, True, STORED, BEGUN, answer, None])
@@ -99,7 +128,8 @@ class TestAnUnknownOutcome:
         answer = granted(access_token="access-2")
 
         played = Played(
-            refresh(a_refresh()), [STORED, OVER, True, STORED, INTENT, answer, True, None]
+            refresh(a_refresh()),
+            [STORED, OVER, True, STORED, INTENT, STORED, answer, True, None],
         )
 
         assert b"access-2" == access(played)
@@ -108,7 +138,9 @@ class TestAnUnknownOutcome:
         order = a_refresh(provider=a_provider(refresh={"grace": 4000}))
         answer = granted(access_token="access-2")
 
-        played = Played(refresh(order), [STORED, DUE, True, STORED, INTENT, answer, True, None])
+        played = Played(
+            refresh(order), [STORED, DUE, True, STORED, INTENT, STORED, answer, True, None]
+        )
 
         assert b"access-2" == access(played)
 
@@ -116,7 +148,7 @@ class TestAnUnknownOutcome:
         order = a_refresh(provider=a_provider(refresh={"rotates": False}))
 
         played = Played(
-            refresh(order), [STORED, DUE, True, STORED, INTENT, granted(), True, None]
+            refresh(order), [STORED, DUE, True, STORED, INTENT, STORED, granted(), True, None]
         )
 
         assert b"access-1" == access(played)

@@ -83,7 +83,9 @@ async def _flow_of(
         raise FlowRefused("other_browser")
     if flow.oauth_state != hashed:
         raise FlowRefused("already_used", "a newer attempt has taken its place")
-    _, is_ours = await tools.flows.use_oauth_state(hashed, record.id)
+    # What an earlier life of this record began is no longer in the journal, so a replay is as good as another record.
+    by = f"{record.id}.{record.replays}" if record.replays else record.id
+    _, is_ours = await tools.flows.use_oauth_state(hashed, by)
     return flow, is_ours
 
 

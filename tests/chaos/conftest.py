@@ -1,0 +1,33 @@
+"""Long versions run by `make chaos` alone; what they draw from chance is printed, so that it can be drawn again."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 10**9)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return f"chaos: CHAOS_SEED={SEED}" if _is_wanted(config) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long versions out, unless they were asked for."""
+    if _is_wanted(config):
+        return
+    long = [one for one in items if one.get_closest_marker("chaos")]
+    items[:] = [one for one in items if one not in set(long)]
+    config.hook.pytest_deselected(items=long)
+
+
+def _is_wanted(config: pytest.Config) -> bool:
+    return "chaos" in config.getoption("markexpr")
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """Where chance begins in a long version."""
+    return SEED
