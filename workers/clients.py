@@ -21,7 +21,11 @@ async def client_of(provider: OAuthProvider, owner: Installed, tools: Tools) -> 
     secret = (
         await secret_at(tools, place, owner.definition, owner.configuration) if place else None
     )
-    return Client(id=await client_id(provider, owner, tools), secret=secret)
+    return Client(
+        id=await client_id(provider, owner, tools),
+        secret=secret,
+        nonce=tools.chance.token(16).hex(),
+    )
 
 
 async def client_id(provider: OAuthProvider, owner: Installed, tools: Tools) -> str:
@@ -38,6 +42,14 @@ async def template_values(owner: Installed, tools: Tools) -> dict[str, str]:
     return await shown_secrets(owner, tools) | {
         name: value for name, value in public.items() if isinstance(value, str)
     }
+
+
+async def account_values(owner: Installed, tools: Tools) -> dict[str, str]:
+    """What addresses may name once somebody has connected: also what that account brought."""
+    values, account = await template_values(owner, tools), owner.installation.account
+    if account is None:
+        return values
+    return {**values, **account.inputs, **account.facts, "accountId": account.id}
 
 
 async def shown_secrets(owner: Installed, tools: Tools) -> dict[str, str]:

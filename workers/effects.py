@@ -15,11 +15,12 @@ from shared.errors import (
     Transient,
 )
 from shared.integrations.configurations import type_of
-from shared.model.flows import Flow
+from shared.model.flows import Flow, Option
 from shared.model.jobs import Record
 from shared.oauth import payload_of, tokens_from
 from shared.steps.effects import (
     Activate,
+    AskChoice,
     BeginStep,
     Call,
     CommitStep,
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 class AwaitsConfirmation(Transient):
     """Everything is ready; the operator's backend has not said yet that it was the right person."""
+
+
+class AwaitsChoice(Transient):
+    """The user has not picked one of several accounts yet."""
 
 
 class Callback(Struct, frozen=True, kw_only=True):
@@ -72,8 +77,8 @@ class CallbackEffects:
                 return await send(self._tools, call)
             case IsActive(tokens=tokens):
                 return await self._is_active(tokens)
-            case Activate():
-                return await self._activate(effect)
+            case AskChoice() | Activate():
+                return await self._with_flow(effect)
             case _:
                 return await self._journal(effect)
 
@@ -121,6 +126,21 @@ class CallbackEffects:
             if not cursor:
                 return False
 
+    async def _with_flow(self, effect: AskChoice | Activate) -> Any:
+        if isinstance(effect, AskChoice):
+            return await self._choice(effect.options)
+        return await self._activate(effect)
+
+    async def _choice(self, options: tuple[Option, ...]) -> str:
+        """What was picked; until then the flow's page asks."""
+        flow = await self._tools.flows.flow(self._flow.id)
+        if flow is None or flow.status == "void" or flow.expires_at <= self._tools.clock.now():
+            raise FlowRefused("flow_expired")
+        if flow.choice:
+            return flow.choice
+        await self._tools.flows.update_flow(flow.id, status="choosing", options=options)
+        raise AwaitsChoice("waits for the user to pick an account")
+
     async def _activate(self, wanted: Activate) -> None:
         flow = await self._tools.flows.flow(self._flow.id)
         if flow is None or flow.status == "void":
@@ -147,6 +167,8 @@ class CallbackEffects:
             account_id=account.id,
             account_name=account.name,
             scopes=account.scopes,
+            missing_scopes=account.missing_scopes,
+            options=(),
         )
         link = await self._tools.flows.link(flow.link)
         used = msgspec.structs.replace(link, used=True) if link else None

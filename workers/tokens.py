@@ -24,7 +24,7 @@ from shared.steps.effects import (
     perform,
 )
 from shared.steps.refresh import RefreshOrder, refresh
-from workers.clients import client_of, template_values
+from workers.clients import account_values, client_of
 from workers.installed import secret_at
 from workers.sending import send
 
@@ -65,7 +65,7 @@ async def _refreshed(
     order = RefreshOrder(
         provider=provider,
         client=await client_of(provider, owner, tools),
-        inputs=await template_values(owner, tools),
+        inputs=await account_values(owner, tools),
         chance=tools.chance.fraction(),
     )
     tokens = await perform(refresh(order), effects)

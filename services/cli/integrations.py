@@ -150,15 +150,15 @@ def add(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def schema() -> None:
+def schema(as_json: AsJson = False) -> None:
     """
-    The JSON Schema of a definition, for editors that check definition.toml while it is written.
+    The JSON Schema of a definition, for editors that check definition.toml while it is written. --json: on one line.
 
     Example: waypost integrations schema > definition.schema.json
     """
     from shared.integrations.schema import json_schema
 
-    show.json(json_schema())
+    (show.json_line if as_json else show.json)(json_schema())
 
 
 @app.command(name="try")

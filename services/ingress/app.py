@@ -28,6 +28,7 @@ def ingress_app(
     app.router.add_route("*", "/oauth", browser.oauth)
     app.router.add_route("*", "/oauth/{rest:.*}", browser.oauth)
     app.router.add_get("/connect/flows/{flow}", browser.flow_page)
+    app.router.add_post("/connect/flows/{flow}", browser.flow_choice)
     app.router.add_get("/connect/{token}", browser.connect_page)
     app.router.add_post("/connect/{token}", browser.connect_start)
     app.router.add_route("*", "/integration/global/{target:.+}", webhooks.global_webhook)

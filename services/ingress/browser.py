@@ -55,6 +55,12 @@ async def flow_page(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def flow_choice(request: web.Request) -> web.StreamResponse:
+    """Somebody picked one of several accounts on the flow's page."""
+    _refuse_other_sites(request)
+    return await flow_page(request)
+
+
 def _raw(request: web.Request, door: DoorKind, path: str) -> RawRequest:
     ports = accept.ports_of(request)
     return RawRequest(

@@ -24,6 +24,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/acme/acme.example/oauth/token", token),
         web.post("/acme/acme.example/oauth/revoke", revoke),
         web.get("/acme/acme.example/api/me", me),
+        web.get("/acme/acme.example/api/sites", sites),
     ]
 
 
@@ -62,13 +63,34 @@ async def revoke(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def sites(request: web.Request) -> web.Response:
+    """The places of the team that was connected: always two, so that somebody must choose."""
+    found = authority.live(request.app[WORLD], "acme", token_request.bearer(request))
+    if found is None:
+        return _unknown(request)
+    account = found.grant.account
+    listed = [
+        {
+            "id": f"{account.id}-{number}",
+            "name": f"{account.name} {number}",
+            "url": f"{number}.acme.example",
+        }
+        for number in (1, 2)
+    ]
+    return web.json_response(listed)
+
+
+def _unknown(request: web.Request) -> web.Response:
+    note(request, outcome="invalid_token")
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return web.json_response({"error": "invalid_token"}, status=401, headers=headers)
+
+
 async def me(request: web.Request) -> web.Response:
     """Who the token belongs to: the user and the team that was connected."""
     found = authority.live(request.app[WORLD], "acme", token_request.bearer(request))
     if found is None:
-        note(request, outcome="invalid_token")
-        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        return web.json_response({"error": "invalid_token"}, status=401, headers=headers)
+        return _unknown(request)
     account, user = found.grant.account, found.grant.user
     team = {"id": account.id, "name": account.name}
     return web.json_response(

@@ -12,13 +12,13 @@ OAUTH_STATE_LIFETIME = 10 * 60.0  # seconds
 
 CAUSES: tuple[str, ...] = (
     "cancelled", "admin_approval", "link_expired", "link_used", "already_used", "flow_expired",
-    "other_browser", "unknown_link", "unknown_state", "provider_error", "provider_busy",
+    "no_account", "other_browser", "unknown_link", "unknown_state", "provider_error", "provider_busy",
     "exchange_unknown", "scopes_missing", "already_bound", "wrong_account", "redirect_mismatch",
     "not_allowed", "invalid_input", "misconfigured", "internal",
 )  # fmt: skip
 
 FlowStatus = Literal[
-    "open", "authorizing", "exchanging", "confirming", "connected", "failed", "void"
+    "open", "authorizing", "exchanging", "choosing", "confirming", "connected", "failed", "void"
 ]
 
 
@@ -32,6 +32,14 @@ class ConnectLink(Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     created_at: float
     expires_at: float
     used: bool = False  # a flow of it has succeeded
+
+
+class Option(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One of several accounts that the user may pick; all of it are the provider's words."""
+
+    id: str
+    name: str
+    detail: str = ""
 
 
 class Flow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -50,9 +58,12 @@ class Flow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     token: bytes = b""  # sealed token of the link, for "start again"
     redirect_uri: str = ""
     inputs: dict[str, Any] = {}
+    options: tuple[Option, ...] = ()  # while choosing
+    choice: str = ""  # id of the option that was picked
     account_id: str = ""
     account_name: str = ""
     scopes: tuple[str, ...] = ()
+    missing_scopes: tuple[str, ...] = ()
     return_to: str = ""
     confirm: bool = False
     created_at: float

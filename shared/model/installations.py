@@ -31,6 +31,7 @@ class Account(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=T
     scopes: tuple[str, ...] = ()
     missing_scopes: tuple[str, ...] = ()
     facts: dict[str, str] = {}  # api hosts and the like, checked
+    inputs: dict[str, str] = {}  # what the user was asked for, checked; addresses name it
 
 
 class Installation(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

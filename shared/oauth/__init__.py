@@ -1,9 +1,18 @@
 """OAuth as decisions: what to send, what an answer means. No I/O, no clock, no chance."""
 
 from shared.oauth.authorize import asked_scopes, authorize_url
-from shared.oauth.callback import callback_cause, captured, check_issuer, words_of
-from shared.oauth.clientcalls import Client, refresh_call, revoke_call, token_call
-from shared.oauth.identity import account_of, identity_call
+from shared.oauth.callback import (
+    callback_cause,
+    callback_values,
+    captured,
+    check_equal,
+    check_issuer,
+    code_in,
+    words_of,
+)
+from shared.oauth.clientauth import Client
+from shared.oauth.clientcalls import refresh_call, refresh_endpoint, revoke_call, token_call
+from shared.oauth.identity import Sources, account_of
 from shared.oauth.lifetimes import merged, payload_of, refresh_due_at, tokens_from
 from shared.oauth.pkce import challenge_of, new_verifier
 from shared.oauth.records import OAuthProvider
@@ -17,21 +26,25 @@ __all__ = [
     "ClientPlace",
     "InputRule",
     "OAuthProvider",
+    "Sources",
     "Tokens",
     "account_of",
     "asked_scopes",
     "authorize_url",
     "callback_cause",
+    "callback_values",
     "captured",
     "challenge_of",
+    "check_equal",
     "check_issuer",
     "checked_inputs",
-    "identity_call",
+    "code_in",
     "merged",
     "new_verifier",
     "payload_of",
     "refresh_call",
     "refresh_due_at",
+    "refresh_endpoint",
     "return_to_allowed",
     "revoke_call",
     "token_call",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from shared.errors import FlowRefused
-from shared.oauth.templates import filled, filled_url
+from shared.oauth.queries import with_query
+from shared.oauth.templates import filled_params, filled_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +43,9 @@ def authorize_url(  # noqa: PLR0913  the parameters of RFC 6749 §4.1.1
     }
     if section.pkce == "S256":
         ours |= {"code_challenge": challenge, "code_challenge_method": "S256"}
-    return _with_query(
-        filled_url(section.url, values), _extra(section, values), _renamed(section, ours)
-    )
+    params = {**filled_params(section.params, values), **_renamed(section, ours)}
+    url = with_query(filled_url(section.url, values), params, section.raw)
+    return f"{url}#{section.fragment}" if section.fragment else url
 
 
 def asked_scopes(provider: OAuthProvider) -> tuple[str, ...]:
@@ -59,17 +59,6 @@ def _scope_params(rule: Scopes, scopes: Sequence[str] | None) -> dict[str, str]:
     return {name: rule.join.join(values) for name, values in asked.items() if values}
 
 
-def _extra(section: Authorize, values: Mapping[str, str]) -> dict[str, str]:
-    return {name: filled(value, values) for name, value in section.params.items()}
-
-
 def _renamed(section: Authorize, params: Mapping[str, str]) -> dict[str, str]:
     named = {section.rename.get(name, name): value for name, value in params.items()}
     return {name: value for name, value in named.items() if name}
-
-
-def _with_query(url: str, extra: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """*url* with all parameters once; ours win over the definition's extra ones, those over the address's."""
-    parts = urlsplit(url)
-    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **extra, **ours}
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="")))

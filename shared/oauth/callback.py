@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import FlowRefused
 from shared.oauth.refusals import cause_of
+from shared.oauth.templates import checked_inputs, filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,31 @@ def check_issuer(provider: OAuthProvider, query: Mapping[str, str]) -> None:
         raise FlowRefused("unknown_state", "the answer comes from another authorization server")
 
 
+def code_in(provider: OAuthProvider, query: Mapping[str, str]) -> str:
+    """The code, without what the provider hangs on to it (Instagram's `#_`)."""
+    return query[provider.callback.code].removesuffix(provider.callback.strip)
+
+
+def check_equal(
+    provider: OAuthProvider, query: Mapping[str, str], values: Mapping[str, str]
+) -> None:
+    """Raise `FlowRefused` unless the parameters say what the flow began with: another shop is another account."""
+    for name, template in provider.callback.equals.items():
+        if query.get(name, "").lower() != filled(template, values).lower():
+            problem = f"{name} is not the one that this flow began with"
+            raise FlowRefused("wrong_account", problem)
+
+
+def callback_values(provider: OAuthProvider, query: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that templates may name, each checked by its rule."""
+    try:
+        return checked_inputs(provider.callback.inputs, query)
+    except FlowRefused as refused:
+        raise FlowRefused("provider_error", f"the callback brought {refused.detail}") from None
+
+
 def captured(provider: OAuthProvider, query: Mapping[str, str]) -> dict[str, str]:
     """The parameters that the definition keeps for `identity`; still nobody has vouched for them."""
-    given = {name: query[name] for name in provider.callback.capture if name in query}
+    names = (*provider.callback.capture, *provider.callback.inputs)
+    given = {name: query[name] for name in names if name in query}
     return {name: value for name, value in given.items() if len(value) <= LONGEST_VALUE}

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
+import msgspec
 import orjson
 from msgspec import Struct
 
-from shared.errors import FlowRefused
 from shared.model.calls import HttpCall
-from shared.oauth.templates import filled, filled_url
-from shared.secret import Secret
+from shared.oauth.clientauth import Asked, Client, authentication
+from shared.oauth.endpoints import Assertion, BodyForm, TokenEndpoint
+from shared.oauth.queries import with_query
+from shared.oauth.templates import filled_params, filled_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.oauth.endpoints import BodyForm, TokenEndpoint
+    from shared.oauth.endpoints import FollowUp
     from shared.oauth.records import OAuthProvider
     from shared.oauth.tokens import Tokens
+    from shared.secret import Secret
 
-_TYPES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
-
-
-class Client(Struct, frozen=True, kw_only=True):
-    """The application as it is registered at the provider."""
-
-    id: str
-    secret: Secret | None = None
+_TYPES: dict[str, str] = {
+    "form": "application/x-www-form-urlencoded",
+    "json": "application/json",
+}
 
 
-def token_call(
+class _Outline(Struct, frozen=True, kw_only=True):
+    """What a call looks like before its templates are filled."""
+
+    name: str
+    url: str
+    method: str = "POST"
+    auth: str = "post"
+    body: BodyForm = "form"
+    headers: dict[str, str] = {}
+    rename: dict[str, str] = {}
+    assertion: Assertion = Assertion()
+    idempotent: bool = False
+
+
+def token_call(  # noqa: PLR0913  the parameters of RFC 6749 §4.1.3, and the moment
     provider: OAuthProvider,
     client: Client,
     *,
@@ -39,51 +51,67 @@ def token_call(
     redirect_uri: str,
     verifier: str = "",
     inputs: Mapping[str, str] | None = None,
+    now: float = 0.0,
 ) -> HttpCall:
     """Exchange a code, RFC 6749 §4.1.3. To be sent at most once for one code."""
-    values = {**(inputs or {}), "clientId": client.id}
+    section, values = provider.token, _values(client, inputs)
     ours = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if provider.authorize.pkce == "S256":
         ours["code_verifier"] = verifier
-    extra = {name: filled(value, values) for name, value in provider.token.params.items()}
-    url = filled_url(provider.token.url, values)
-    return _endpoint_call("token", provider.token, client, url, {**extra, **ours})
+    params = {**filled_params(section.params, values), **ours}
+    return _composed(_of_endpoint("token", section), client, params, values, now=now)
+
+
+def refresh_endpoint(provider: OAuthProvider) -> TokenEndpoint:
+    """`oauth.token` with what `oauth.refresh` says otherwise laid over it."""
+    section, rule = provider.token, provider.refresh
+    own = {
+        name: value
+        for name in ("method", "body", "headers", "rename", "unwrap", "fields")
+        if (value := getattr(rule, name)) is not None
+    }
+    auth = section.auth if rule.auth in {None, "bearer"} else rule.auth
+    return msgspec.structs.replace(
+        section, url=rule.url or section.url, auth=auth, then=(), **own
+    )
 
 
 def refresh_call(
     provider: OAuthProvider,
     client: Client,
-    refresh: Secret,
+    token: Secret,
     inputs: Mapping[str, str] | None = None,
+    *,
+    now: float = 0.0,
 ) -> HttpCall:
-    """Use a refresh token, RFC 6749 §6. To be sent at most once where the provider rotates them."""
-    values = {**(inputs or {}), "clientId": client.id}
-    ours = {"grant_type": "refresh_token", "refresh_token": refresh.reveal().decode("ascii")}
-    extra = {name: filled(value, values) for name, value in provider.refresh.params.items()}
-    url = filled_url(provider.refresh.url or provider.token.url, values)
-    return _endpoint_call("refresh", provider.token, client, url, {**extra, **ours})
+    """
+    Trade *token* for a new access token, RFC 6749 §6; where the definition says so it is an access token itself.
+
+    To be sent at most once where the provider rotates refresh tokens.
+    """
+    rule, values = provider.refresh, _values(client, inputs)
+    outline = _of_endpoint("refresh", refresh_endpoint(provider))
+    text = token.reveal().decode("ascii")
+    if rule.auth == "bearer":
+        outline = msgspec.structs.replace(outline, auth="bearer")
+    ours = {"grant_type": "refresh_token", f"{rule.uses}_token": text}
+    params = {**ours, **filled_params(rule.params, values)}
+    return _composed(outline, client, params, values, bearer=text, now=now)
 
 
-def _endpoint_call(
-    name: str, section: TokenEndpoint, client: Client, url: str, params: Mapping[str, str]
+def follow_up_call(
+    rule: FollowUp, client: Client, access: Secret, inputs: Mapping[str, str] | None = None
 ) -> HttpCall:
-    credentials, header = _authentication(section.auth, client)
-    named = {section.rename.get(k, k): v for k, v in {**params, **credentials}.items()}
-    fields = {key: value for key, value in named.items() if key}
-    extra = {key.lower(): value for key, value in section.headers.items()}
-    headers = {
-        "accept": "application/json",
-        **extra,
-        "content-type": _TYPES[section.body],
-        **header,
-    }
-    return HttpCall(
-        name=name,
-        method="POST",
-        url=url,
-        headers=tuple(headers.items()),
-        body=_body(section.body, fields),
-    )
+    """Trade an access token for one that lives longer, the provider's own way. Asking again does no harm."""
+    values, text = _values(client, inputs), access.reveal().decode("ascii")
+    params = filled_params(rule.params, values)
+    if rule.param:
+        params[rule.param] = text
+    outline = _Outline(
+        name="follow-up", url=rule.url, method=rule.method, auth=rule.auth, body=rule.body,
+        headers=rule.headers, idempotent=True,
+    )  # fmt: skip
+    return _composed(outline, client, params, values, bearer=text)
 
 
 def revoke_call(
@@ -91,56 +119,68 @@ def revoke_call(
     client: Client,
     tokens: Tokens,
     inputs: Mapping[str, str] | None = None,
+    *,
+    now: float = 0.0,
 ) -> HttpCall | None:
     """End one token, RFC 7009 or the provider's own way; None where the definition or the token says there is none."""
     rule = provider.revoke
     token = tokens.refresh if rule and rule.token == "refresh" else tokens.access  # noqa: S105
     if rule is None or token is None:
         return None
-    values = {**(inputs or {}), "clientId": client.id}
     text = token.reveal().decode("ascii")
-    credentials, header = _revoker(rule.auth, client, text)
-    fields = {name: filled(value, values) for name, value in rule.params.items()} | credentials
+    values = {**_values(client, inputs), "token": text}
+    params = filled_params(rule.params, values)
     if rule.param:
-        fields[rule.param] = text
-    headers = {"accept": "application/json", "content-type": _TYPES[rule.body], **header}
+        params[rule.param] = text
+    outline = _Outline(
+        name="revoke", url=rule.url, method=rule.method, auth=rule.auth, body=rule.body,
+        headers=rule.headers, assertion=provider.token.assertion, idempotent=True,
+    )  # fmt: skip
+    return _composed(outline, client, params, values, bearer=text, now=now)
+
+
+def _values(client: Client, inputs: Mapping[str, str] | None) -> dict[str, str]:
+    return {**(inputs or {}), "clientId": client.id}
+
+
+def _of_endpoint(name: str, section: TokenEndpoint) -> _Outline:
+    return _Outline(
+        name=name, url=section.url, method=section.method, auth=section.auth, body=section.body,
+        headers=section.headers, rename=section.rename, assertion=section.assertion,
+    )  # fmt: skip
+
+
+def _composed(
+    outline: _Outline,
+    client: Client,
+    params: Mapping[str, str],
+    values: Mapping[str, str],
+    *,
+    bearer: str = "",
+    now: float = 0.0,
+) -> HttpCall:
+    url = filled_url(outline.url, values)
+    asked = Asked(
+        form=outline.auth, url=url, assertion=outline.assertion, bearer=bearer, now=now
+    )
+    credentials, header = authentication(asked, client, values)
+    named = {outline.rename.get(k, k): v for k, v in {**params, **credentials}.items()}
+    fields = {key: value for key, value in named.items() if key}
+    own = {k.lower(): v for k, v in filled_params(outline.headers, values).items()}
+    headers = {"accept": "application/json", **own}
+    if outline.body != "query":
+        headers["content-type"] = _TYPES[outline.body]
     return HttpCall(
-        name="revoke",
-        method=rule.method,
-        url=filled_url(rule.url, values),
-        headers=tuple(headers.items()),
-        body=_body(rule.body, fields),
-        idempotent=True,
+        name=outline.name,
+        method=outline.method,
+        url=with_query(url, fields) if outline.body == "query" else url,
+        headers=tuple({**headers, **header}.items()),
+        body=_body(outline.body, fields),
+        idempotent=outline.idempotent,
     )
 
 
-def _revoker(form: str, client: Client, token: str) -> tuple[dict[str, str], dict[str, str]]:
-    if form == "bearer":
-        return {}, {"authorization": f"Bearer {token}"}
-    return _authentication(form, client)
-
-
-def _authentication(form: str, client: Client) -> tuple[dict[str, str], dict[str, str]]:
-    """Parameters and headers that say who the client is, RFC 6749 §2.3.1."""
-    if form == "none":
-        return {"client_id": client.id}, {}
-    if not client.secret:
-        raise FlowRefused("misconfigured", "the client secret is not set")
-    secret = client.secret.reveal().decode("utf-8")
-    match form:
-        case "basic":
-            return {}, {"authorization": _basic(client.id, secret)}
-        case "secret_as_user":
-            return {}, {"authorization": _basic(secret, "")}
-        case _:
-            return {"client_id": client.id, "client_secret": secret}, {}
-
-
-def _basic(name: str, password: str) -> str:
-    # Both halves are form-encoded first, RFC 6749 §2.3.1: a secret may hold a colon or a percent sign.
-    pair = f"{quote_plus(name)}:{quote_plus(password)}"
-    return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
-
-
 def _body(form: BodyForm, fields: Mapping[str, str]) -> bytes:
+    if form == "query":
+        return b""
     return orjson.dumps(dict(fields)) if form == "json" else urlencode(fields).encode("ascii")

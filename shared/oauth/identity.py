@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
 
-import orjson
+from msgspec import Struct
 
-from shared.errors import FlowRefused, ProviderBusy
-from shared.model.calls import HttpAnswer, HttpCall
+from shared.errors import FlowRefused
 from shared.model.installations import Account
-from shared.oauth.answers import document_of, text_at, value_at
-from shared.oauth.templates import filled_url
-from shared.retries import retry_after
+from shared.oauth.answers import text_at, value_at
+from shared.oauth.templates import is_host_below
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shared.oauth.identities import Fact, Identity, Membership, ValuePlace
     from shared.oauth.records import OAuthProvider
@@ -24,109 +21,61 @@ if TYPE_CHECKING:
 
 LONGEST_IDENTIFIER = 200
 LONGEST_FACT = 500
+LONGEST_VALUE = 2000  # characters that a pattern looks at
+_ALL_SOURCES = frozenset({"token", "callback", "claim", "input", "call", "choice"})
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-_NEXT = re.compile(r'<([^<>]{1,2000})>\s*;[^,<]*\brel="?next"?')
 
 
-def identity_call(
-    provider: OAuthProvider, tokens: Tokens, inputs: Mapping[str, str]
-) -> HttpCall | None:
-    """The call that says who has connected, with the user's own token; None where the definition needs none."""
-    rule = provider.identity.call
-    if rule is None:
-        return None
-    body = b"" if rule.json is None else orjson.dumps(rule.json)
-    headers = _headers(rule.headers, rule.scheme, tokens)
-    if body:
-        headers["content-type"] = "application/json"
-    return HttpCall(
-        name="identity",
-        method=rule.method,
-        url=filled_url(rule.url, inputs),
-        headers=tuple(headers.items()),
-        body=body,
-        idempotent=True,
-    )
+class Sources(Struct, frozen=True, kw_only=True):
+    """Where values lie, by the words of a definition's `from`. Nobody vouches for what the callback says."""
+
+    token: Any = {}  # the answer with the tokens, without its secrets
+    callback: dict[str, str] = {}
+    claim: dict[str, Any] = {}
+    call: Any = {}
+    choice: Any = {}
+    input: dict[str, str] = {}
+
+    def at(self, place: ValuePlace) -> str:
+        """The text at *place*, empty where there is none."""
+        document = getattr(self, place.from_)
+        if place.from_ in {"input", "callback"}:
+            found = [document.get(path, "") for path in (place.path, place.otherwise) if path]
+        else:
+            found = [text_at(document, path) for path in (place.path, place.otherwise) if path]
+        value = next(filter(None, found), "")
+        return _part(place.pattern, value) if place.pattern and value else value
 
 
-def membership_call(rule: Membership, tokens: Tokens, url: str) -> HttpCall:
-    """The call for one page, *url*, of the list that must hold the identifier."""
-    headers = tuple(_headers(rule.headers, rule.scheme, tokens).items())
-    return HttpCall(name="membership", method="GET", url=url, headers=headers, idempotent=True)
-
-
-def _headers(given: Mapping[str, str], scheme: str, tokens: Tokens) -> dict[str, str]:
-    token = tokens.access.reveal().decode("ascii")
-    lowered = {name.lower(): value for name, value in given.items()}
-    return {"accept": "application/json", **lowered, "authorization": f"{scheme} {token}"}
-
-
-def next_page(url: str, answer: HttpAnswer) -> str:
-    """The address of the page after *url* by the Link header (RFC 8288), when it is on the same host; else empty."""
-    found = _NEXT.search(answer.header("link"))
-    following = urljoin(url, found[1]) if found else ""
-    return following if urlsplit(following)[:2] == urlsplit(url)[:2] else ""
-
-
-def reading_of(answer: HttpAnswer, now: float) -> Any:
-    """
-    The document of a call made with the user's token.
-
-    Raises:
-        ProviderBusy: the provider cannot answer now, or limits us; the call may be sent again.
-        FlowRefused: it answers no.
-
-    """
-    status, after = answer.status, retry_after(answer.headers, now=now)
-    spent = status in {400, 403} and (after is not None or _is_spent(answer))
-    if status in {408, 429} or status >= 500 or spent:
-        raise ProviderBusy(f"the provider answered {status}", after)
-    if not 200 <= status < 300:
-        raise FlowRefused("provider_error", f"the provider answered {status} to the new token")
-    document = document_of(answer)
-    if text_at(document, "errors.0.extensions.code") == "RATELIMITED":
-        raise ProviderBusy("the provider limits our calls", after)
-    return document
-
-
-def _is_spent(answer: HttpAnswer) -> bool:
-    names = ("x-ratelimit-remaining", "x-ratelimit-requests-remaining")
-    return any(answer.header(name) == "0" for name in names)
+def _part(pattern: str, value: str) -> str:
+    match = re.search(pattern, value[:LONGEST_VALUE])
+    return (match[1] or "") if match else ""
 
 
 def account_of(
     provider: OAuthProvider,
     tokens: Tokens,
-    callback: Mapping[str, str],
-    answer: HttpAnswer | None,
+    sources: Sources,
     asked: Sequence[str] | None = None,
 ) -> Account:
     """
     Who was connected. *asked* are the scopes asked for, the definition's own unless given.
 
-    An identifier that comes from the callback is only a claim until `member_in` has found it. Raises what `reading_of`
-    raises, and `FlowRefused` when there is no identifier or a host is not an allowed one.
+    An identifier that comes from the callback is only a claim until `member_in` has found it, or a signature over the
+    callback has vouched for it. Raises `FlowRefused` when there is no identifier or a host is not an allowed one.
     """
     rule, scopes = provider.identity, provider.authorize.scopes
-    sources = {"token": tokens.said, "callback": dict(callback)}
-    sources["call"] = reading_of(answer, tokens.obtained_at) if answer else {}
     wanted = scopes.default if asked is None else tuple(asked)
     granted = wanted if tokens.scopes is None else tokens.scopes
+    needed = tuple(scope for scope in wanted if scope not in scopes.optional)
     return Account(
-        id=_identifier(_text(sources, rule.external_id)),
-        name=_text(sources, rule.name)[:LONGEST_IDENTIFIER] if rule.name else "",
+        id=_identifier(sources.at(rule.external_id)),
+        name=sources.at(rule.name)[:LONGEST_IDENTIFIER] if rule.name else "",
         scopes=granted,
-        missing_scopes=missing_scopes(wanted, granted, scopes.implies),
-        facts=_facts(rule, sources),
+        missing_scopes=missing_scopes(needed, granted, scopes.implies),
+        facts=facts_of(rule, sources),
+        inputs=sources.input,
     )
-
-
-def _text(sources: Mapping[str, Any], place: ValuePlace) -> str:
-    found = (
-        text_at(sources[place.from_], path) for path in (place.path, place.otherwise) if path
-    )
-    return next(filter(None, found), "")
 
 
 def _identifier(value: str) -> str:
@@ -161,8 +110,11 @@ def member_in(rule: Membership, document: Any, identifier: str) -> str | None:
     return None
 
 
-def _facts(rule: Identity, sources: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: text_at(sources[fact.from_], fact.path) for name, fact in rule.facts.items()}
+def facts_of(
+    rule: Identity, sources: Sources, known: Collection[str] = _ALL_SOURCES
+) -> dict[str, str]:
+    """The facts that lie in the sources that are *known* by now, each checked."""
+    found = {name: sources.at(fact) for name, fact in rule.facts.items() if fact.from_ in known}
     return {
         name: _fact(name, rule.facts[name], value) for name, value in found.items() if value
     }
@@ -176,10 +128,8 @@ def _fact(name: str, rule: Fact, value: str) -> str:
 
 def _host(name: str, rule: Fact, value: str) -> str:
     """The host in *value*, an https address or a bare host; a provider's word is an input like any other."""
-    host = (value.removeprefix("https://").rstrip("/")).lower()
-    allowed = {suffix.lstrip(".") for suffix in rule.suffixes}
-    fits = any(host == suffix or host.endswith(f".{suffix}") for suffix in allowed)
-    if not fits or not _HOST.fullmatch(host):
+    host = value.removeprefix("https://").partition("/")[0].lower()
+    if not is_host_below(host, rule.suffixes):
         raise FlowRefused(
             "provider_error", f"{name} names a host that the definition does not allow"
         )

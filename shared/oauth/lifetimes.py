@@ -20,6 +20,7 @@ class _Payload(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=
     refresh_token: str | None = None
     obtained_at: float = 0.0
     expires_at: float | None = None
+    refresh_expires_at: float | None = None
     scopes: tuple[str, ...] | None = None
 
 
@@ -30,6 +31,7 @@ def payload_of(tokens: Tokens) -> dict[str, Any]:
         refresh_token=tokens.refresh.reveal().decode("ascii") if tokens.refresh else None,
         obtained_at=tokens.obtained_at,
         expires_at=tokens.expires_at,
+        refresh_expires_at=tokens.refresh_expires_at,
         scopes=tokens.scopes,
     )
     document: dict[str, Any] = msgspec.to_builtins(payload)
@@ -44,6 +46,7 @@ def tokens_from(payload: dict[str, Any]) -> Tokens:
         refresh=Secret(found.refresh_token.encode("ascii")) if found.refresh_token else None,
         obtained_at=found.obtained_at,
         expires_at=found.expires_at,
+        refresh_expires_at=found.refresh_expires_at,
         scopes=found.scopes,
     )
 
@@ -57,18 +60,27 @@ def merged(old: Tokens, new: Tokens) -> Tokens:
     return msgspec.structs.replace(
         new,
         refresh=new.refresh or old.refresh,
+        refresh_expires_at=new.refresh_expires_at if new.refresh else old.refresh_expires_at,
         scopes=old.scopes if new.scopes is None else new.scopes,
+        said={**old.said, **new.said},
+        claims=new.claims or old.claims,
     )
+
+
+def renewable(provider: OAuthProvider, tokens: Tokens) -> Secret | None:
+    """The token that is traded for a new access token; None where there is none."""
+    return tokens.access if provider.refresh.uses == "access" else tokens.refresh
 
 
 def refresh_due_at(provider: OAuthProvider, tokens: Tokens, chance: float) -> float | None:
     """
     When to refresh: at four fifths of its life, and `margin` before its end; None when there is nothing to refresh.
 
-    *chance*, between 0 and 1, spreads it. A life too short for the margin is used for half.
+    *chance*, between 0 and 1, spreads it. A life too short for the margin is used for half; `minAge` goes before all.
     """
-    if tokens.refresh is None or tokens.expires_at is None:
+    if renewable(provider, tokens) is None or tokens.expires_at is None:
         return None
     life = tokens.expires_at - tokens.obtained_at
     wanted = life * (REFRESH_AT + SPREAD * (2 * chance - 1))
-    return tokens.obtained_at + max(min(wanted, life - provider.refresh.margin), life / 2)
+    after = max(min(wanted, life - provider.refresh.margin), life / 2)
+    return tokens.obtained_at + max(after, provider.refresh.min_age)

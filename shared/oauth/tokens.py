@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from shared.errors import ProviderBusy, ProviderRefused, UnknownOutcome
 from shared.oauth.answers import document_of, text_at, value_at
+from shared.oauth.claims import claims_in
+from shared.oauth.limits import asked_wait
 from shared.oauth.refusals import is_rate_limit
-from shared.retries import retry_after
 from shared.secret import Secret
 
 if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer
-    from shared.oauth.endpoints import ErrorPlaces, TokenEndpoint
+    from shared.oauth.endpoints import ErrorPlaces, Limits, Predicate, TokenAnswer
     from shared.oauth.records import OAuthProvider
 
 LONGEST_TOKEN = 16 << 10  # characters
@@ -33,7 +35,11 @@ class Tokens(Struct, frozen=True, kw_only=True):
     obtained_at: float  # seconds since 1970
     expires_at: float | None = None  # None: never, or the provider does not say
     scopes: tuple[str, ...] | None = None  # None: the answer is silent
+    refresh_expires_at: float | None = None
     said: dict[str, Any] = {}  # the answer without its secrets; empty for stored tokens
+    claims: dict[
+        str, Any
+    ] = {}  # of the JWT that `identity.claims` names; empty for stored tokens
 
     def __repr__(self) -> str:
         """Nothing about their values."""
@@ -42,33 +48,50 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 def tokens_of(provider: OAuthProvider, answer: HttpAnswer, *, now: float) -> Tokens:
     """
-    The tokens in *answer*, which arrived at *now*.
+    The tokens in *answer* to a code, which arrived at *now*.
 
     Raises:
-        ProviderBusy: 429, or 503 with Retry-After: the request was not processed.
+        ProviderBusy: 429, 503 with Retry-After, or what the definition calls a limit: it was not processed.
         UnknownOutcome: any other 5xx, and 408: it may have been.
         ProviderRefused: everything else that is not success, with the provider's code.
 
     """
-    _check_status(answer, now)
-    document = _accepted(provider.token, answer)
-    inner = value_at(document, provider.token.unwrap)
-    fields = provider.token.fields
+    return tokens_in(provider, provider.token, answer, now=now)
+
+
+def tokens_in(
+    provider: OAuthProvider, rule: TokenAnswer, answer: HttpAnswer, *, now: float
+) -> Tokens:
+    """The tokens in an answer that is read by *rule*: a refresh's or a follow-up's; raises like `tokens_of`."""
+    _check_status(provider.limits, answer, now)
+    document = _accepted(provider.limits, rule, answer)
+    inner, fields = _unwrapped(rule, document), rule.fields
+    ending = lifetime_in(value_at(inner, fields.refresh_expires_in))
     return Tokens(
-        access=_token(inner, fields.access) or _missing(),
-        refresh=_token(inner, fields.refresh),
+        access=token_at(inner, fields.access) or _missing(),
+        refresh=token_at(inner, fields.refresh),
         obtained_at=now,
-        expires_at=_expires_at(inner, provider.token, now),
+        expires_at=_expires_at(inner, rule, now),
+        refresh_expires_at=now + min(ending, LONGEST_LIFE) if ending else None,
         scopes=scopes_in(value_at(inner, fields.scope)),
         said=_without_secrets(document),
+        claims=claims_in(value_at(document, provider.identity.claims.token)),
     )
 
 
-def _check_status(answer: HttpAnswer, now: float) -> None:
+def _unwrapped(rule: TokenAnswer, document: Any) -> Any:
+    """Where the tokens lie: at the first of two places, or at the second where the first holds none."""
+    first = value_at(document, rule.unwrap)
+    if rule.otherwise and not text_at(first, rule.fields.access):
+        return value_at(document, rule.otherwise)
+    return first
+
+
+def _check_status(limits: Limits, answer: HttpAnswer, now: float) -> None:
     status = answer.status
-    if status == 429 or (status == 503 and answer.header("retry-after")):
-        after = retry_after(answer.headers, now=now)
-        raise ProviderBusy(f"the provider answered {status}", after)
+    is_later = status == 429 or status in limits.statuses
+    if is_later or (status == 503 and answer.header("retry-after")):
+        raise ProviderBusy(f"the provider answered {status}", asked_wait(limits, answer, now))
     if status >= 500 or status == 408:
         raise UnknownOutcome(f"the provider answered {status}")
     if 300 <= status < 400:
@@ -77,7 +100,7 @@ def _check_status(answer: HttpAnswer, now: float) -> None:
         )
 
 
-def _accepted(section: TokenEndpoint, answer: HttpAnswer) -> Any:
+def _accepted(limits: Limits, rule: TokenAnswer, answer: HttpAnswer) -> Any:
     """The document of a success; raises for a refusal, whatever its status."""
     is_2xx = 200 <= answer.status < 300
     try:
@@ -86,14 +109,27 @@ def _accepted(section: TokenEndpoint, answer: HttpAnswer) -> Any:
         if is_2xx:
             raise
         document = {}
-    code = _code(document, section.error)
-    if is_rate_limit(code):
-        raise ProviderBusy(f"the provider answered {code}")
-    rule = section.ok
-    holds = rule is None or value_at(document, rule.path) == rule.equals
-    if is_2xx and holds and not code:
+    code = _code(document, rule.error)
+    if is_2xx and (holds(rule.ok, document) if rule.ok else not code):
         return document
-    raise _refused(code or f"http_{answer.status}", document, section.error)
+    if is_rate_limit(code) or code in limits.codes:
+        raise ProviderBusy(f"the provider answered {code}")
+    raise _refused(code or f"http_{answer.status}", document, rule.error)
+
+
+def holds(rule: Predicate, document: Any) -> bool:
+    """
+    Whether *rule* holds in *document*; true is not 1.
+
+    >>> from shared.oauth.endpoints import Predicate
+    >>> holds(Predicate(path="ok"), {"ok": True}), holds(Predicate(path="ok"), {"ok": 1})
+    (True, False)
+    >>> holds(Predicate(path="type", one_of=("a", "b")), {"type": "b"})
+    True
+    """
+    found = value_at(document, rule.path)
+    wanted = rule.one_of or (rule.equals,)
+    return any(type(found) is type(one) and found == one for one in wanted)
 
 
 def _code(document: Any, places: ErrorPlaces) -> str:
@@ -116,7 +152,8 @@ def _missing() -> Secret:
     raise ProviderRefused("the answer holds no access token", "no_access_token")
 
 
-def _token(document: Any, path: str) -> Secret | None:
+def token_at(document: Any, path: str) -> Secret | None:
+    """The token at *path*, None where there is none; raises `ProviderRefused` for one that no header may hold."""
     value = value_at(document, path)
     if not isinstance(value, str) or not value:
         return None
@@ -127,10 +164,37 @@ def _token(document: Any, path: str) -> Secret | None:
     return Secret(value.encode("ascii"))
 
 
-def _expires_at(document: Any, section: TokenEndpoint, now: float) -> float | None:
-    given = lifetime_in(value_at(document, section.fields.expires_in))
-    seconds = section.assume_expires_in if given is None else given
+def _expires_at(document: Any, rule: TokenAnswer, now: float) -> float | None:
+    moment = (
+        moment_in(value_at(document, rule.fields.expires_at))
+        if rule.fields.expires_at
+        else None
+    )
+    if moment is not None:
+        return min(moment, now + LONGEST_LIFE)
+    given = lifetime_in(value_at(document, rule.fields.expires_in))
+    seconds = rule.assume_expires_in if given is None else given
     return now + min(seconds, LONGEST_LIFE) if seconds else None
+
+
+def moment_in(value: Any) -> float | None:
+    """
+    Seconds since 1970 from seconds, milliseconds or ISO 8601; None where there is nothing of the kind.
+
+    >>> [moment_in(v) for v in (1790000000, "1790000000000", "2026-09-21T14:13:20Z")]
+    [1790000000.0, 1790000000.0, 1790000000.0]
+    >>> [moment_in(v) for v in (None, "soon", 0, True)]
+    [None, None, None, None]
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{9,13}", value):
+        value = int(value)
+    if isinstance(value, int | float) and 1e8 <= value < 1e13:
+        return value / 1000 if value >= 1e11 else float(value)
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return when.replace(tzinfo=when.tzinfo or UTC).timestamp() if when else None
 
 
 def lifetime_in(value: Any) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from shared.model.calls import HttpCall
+from shared.model.flows import Option
 from shared.model.installations import Account
 from shared.model.jobs import StepKind
 from shared.oauth.tokens import Tokens
@@ -82,6 +83,16 @@ class Call(Struct, frozen=True):
     call: HttpCall
 
 
+class AskChoice(Struct, frozen=True):
+    """
+    Let the user pick one of several accounts. Answered with the id of the option.
+
+    Raises a `Transient` while nobody has picked, `FlowRefused` when the flow has ended.
+    """
+
+    options: tuple[Option, ...]
+
+
 class Activate(Struct, frozen=True, kw_only=True):
     """
     Write tokens, binding and the flow's end in one script. Answered with None.
@@ -138,7 +149,7 @@ class NeedsReauth(Struct, frozen=True):
 
 
 Effect = (
-    Reach | Now | BeginStep | CommitStep | ForgetIntent | Call | Activate | IsActive
+    Reach | Now | BeginStep | CommitStep | ForgetIntent | Call | AskChoice | Activate | IsActive
     | ReadTokens | TakeLease | DropLease | ReplaceTokens | NeedsReauth
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -23,15 +23,17 @@ from shared.errors import (
     ProviderBusy,
     ProviderRefused,
     StoreUnavailable,
-    Transient,
     UnknownOutcome,
 )
-from shared.model.calls import HttpAnswer
+from shared.model.calls import HttpAnswer, HttpCall
 from shared.model.installations import Account
-from shared.oauth.clientcalls import Client, token_call
+from shared.oauth.clientauth import Client
+from shared.oauth.clientcalls import follow_up_call, token_call
+from shared.oauth.endpoints import ErrorPlaces
+from shared.oauth.lifetimes import merged
 from shared.oauth.records import OAuthProvider
 from shared.oauth.refusals import cause_of
-from shared.oauth.tokens import Tokens, tokens_of
+from shared.oauth.tokens import Tokens, tokens_in, tokens_of
 from shared.secret import Secret
 from shared.steps.effects import (
     Activate,
@@ -44,13 +46,14 @@ from shared.steps.effects import (
     Reach,
     StepState,
 )
-from shared.steps.identify import identified
+from shared.steps.identify import Who, answered, identified
 from shared.steps.revoke import revoked
 
 EXCHANGE = "exchange"
 VERDICT = "verdict"
 COMMITS = 3  # tries to store the answer
 _USUAL_WAIT = timedelta(seconds=2)
+T = TypeVar("T")
 
 
 class ExchangeOrder(Struct, frozen=True, kw_only=True):
@@ -61,7 +64,8 @@ class ExchangeOrder(Struct, frozen=True, kw_only=True):
     code: Secret
     redirect_uri: str
     verifier: Secret = Secret(b"")
-    inputs: dict[str, str] = {}  # also the public secrets that templates name
+    inputs: dict[str, str] = {}  # whatever templates may name
+    given: dict[str, str] = {}  # of those, what came from this user
     callback: dict[str, str] = {}  # `shared.oauth.captured`
     asked: tuple[str, ...] | None = None  # scopes, the definition's own unless given
     code_deadline: float  # seconds since 1970; the code is not sent later
@@ -89,7 +93,8 @@ def exchange(order: ExchangeOrder) -> Generator[Effect, Any, Account]:
     tokens = _tokens(order, exchanged)
     try:
         yield from _stand_by_verdict()
-        account = yield from _identified(order, tokens)
+        tokens = yield from _in_time(order, followed_up(order, tokens))
+        account, tokens = yield from _in_time(order, identified(_who(order), tokens))
         yield Reach("activate.before")
         yield Activate(tokens=tokens, account=account)
     except FlowRefused as refused:
@@ -129,7 +134,7 @@ def _sent(order: ExchangeOrder) -> Generator[Effect, Any, _Exchanged]:
     if now >= order.code_deadline:
         raise FlowRefused("flow_expired")
     try:
-        answer: HttpAnswer = yield Call(_token_call(order))
+        answer: HttpAnswer = yield Call(_token_call(order, now))
         exchanged = _Exchanged(answer=answer, at=now)
         _check_outcome(order, exchanged)
     except ProviderBusy as busy:
@@ -141,7 +146,7 @@ def _sent(order: ExchangeOrder) -> Generator[Effect, Any, _Exchanged]:
     return exchanged
 
 
-def _token_call(order: ExchangeOrder) -> Any:
+def _token_call(order: ExchangeOrder, now: float) -> HttpCall:
     return token_call(
         order.provider,
         order.client,
@@ -149,6 +154,7 @@ def _token_call(order: ExchangeOrder) -> Any:
         redirect_uri=order.redirect_uri,
         verifier=order.verifier.reveal().decode("ascii"),
         inputs=order.inputs,
+        now=now,
     )
 
 
@@ -174,7 +180,12 @@ def _tokens(order: ExchangeOrder, exchanged: _Exchanged) -> Tokens:
     try:
         return tokens_of(order.provider, exchanged.answer, now=exchanged.at)
     except ProviderRefused as refused:
-        raise FlowRefused(cause_of(refused.code), str(refused)) from None
+        cause = _cause(order.provider.token.error, refused.code)
+        raise FlowRefused(cause, str(refused)) from None
+
+
+def _cause(places: ErrorPlaces, code: str) -> str:
+    return places.means.get(code) or cause_of(code)
 
 
 def _orphaned(order: ExchangeOrder, exchanged: _Exchanged) -> Generator[Effect, Any, None]:
@@ -185,18 +196,43 @@ def _orphaned(order: ExchangeOrder, exchanged: _Exchanged) -> Generator[Effect, 
     raise LeaseLost("the flow ended before the provider answered")
 
 
-def _identified(order: ExchangeOrder, tokens: Tokens) -> Generator[Effect, Any, Account]:
-    """Who has connected; past the flow's end a provider that cannot say is not asked again."""
+def _who(order: ExchangeOrder) -> Who:
+    return Who(
+        provider=order.provider,
+        client_id=order.client.id,
+        callback=order.callback,
+        inputs=order.inputs,
+        given=order.given,
+        asked=order.asked,
+    )
+
+
+def followed_up(order: ExchangeOrder, tokens: Tokens) -> Generator[Effect, Any, Tokens]:
+    """*tokens* after the further exchanges that the definition names; asking again does no harm."""
+    for rule in order.provider.token.then:
+        call = follow_up_call(rule, order.client, tokens.access, order.inputs)
+        answer = yield from answered(call)
+        try:
+            brought = tokens_in(order.provider, rule, answer, now=tokens.obtained_at)
+        except UnknownOutcome as unknown:
+            raise ProviderBusy(str(unknown)) from None
+        except ProviderRefused as refused:
+            raise FlowRefused(_cause(rule.error, refused.code), str(refused)) from None
+        tokens = merged(tokens, brought)
+    return tokens
+
+
+def _in_time(
+    order: ExchangeOrder, steps: Generator[Effect, Any, T]
+) -> Generator[Effect, Any, T]:
+    """*steps*; past the flow's end a provider that cannot answer is not asked again."""
     try:
-        account: Account = yield from identified(
-            order.provider, tokens, order.callback, order.inputs, order.asked
-        )
-    except Transient:
+        return (yield from steps)
+    except ProviderBusy:
         now: float = yield Now()
         if now >= order.deadline:
             raise FlowRefused("provider_busy") from None
         raise
-    return account
 
 
 def _stand_by_verdict() -> Generator[Effect, Any, None]:

@@ -25,11 +25,12 @@ from shared.errors import (
     WaypostError,
 )
 from shared.model.calls import HttpAnswer
-from shared.oauth.clientcalls import Client, refresh_call
-from shared.oauth.lifetimes import merged, refresh_due_at
+from shared.oauth.clientauth import Client
+from shared.oauth.clientcalls import refresh_call, refresh_endpoint
+from shared.oauth.lifetimes import merged, refresh_due_at, renewable
 from shared.oauth.records import OAuthProvider
 from shared.oauth.refusals import has_ended
-from shared.oauth.tokens import Tokens, tokens_of
+from shared.oauth.tokens import Tokens, tokens_in
 from shared.secret import Secret
 from shared.steps.effects import (
     BeginStep,
@@ -89,7 +90,8 @@ def refresh(order: RefreshOrder) -> Generator[Effect, Any, Tokens]:
 def _alone(order: RefreshOrder, seen: int, now: float) -> Generator[Effect, Any, Tokens]:
     """Under the lease: read again, because a sibling may just have been here."""
     stored: StoredTokens = yield ReadTokens()
-    if stored.version != seen or stored.tokens.refresh is None:
+    spent = renewable(order.provider, stored.tokens)
+    if stored.version != seen or spent is None:
         return stored.tokens
     step: StepState = yield BeginStep(_name(stored), "once")
     if step.status == "intent":
@@ -99,8 +101,7 @@ def _alone(order: RefreshOrder, seen: int, now: float) -> Generator[Effect, Any,
         if latest.version != stored.version:
             return latest.tokens
     yield Reach("refresh.intent")
-    tokens = yield from _refreshed(order, stored, stored.tokens.refresh, now)
-    return tokens
+    return (yield from _refreshed(order, stored, spent, now))
 
 
 def _name(stored: StoredTokens) -> str:
@@ -118,15 +119,17 @@ def _may_repeat(order: RefreshOrder, tokens: Tokens, since: float, now: float) -
 
 
 def _refreshed(
-    order: RefreshOrder, stored: StoredTokens, refresh_token: Secret, now: float
+    order: RefreshOrder, stored: StoredTokens, spent: Secret, now: float
 ) -> Generator[Effect, Any, Tokens]:
+    provider = order.provider
     try:
-        call = refresh_call(order.provider, order.client, refresh_token, order.inputs)
+        call = refresh_call(provider, order.client, spent, order.inputs, now=now)
         answer: HttpAnswer = yield Call(call)
         yield Reach("refresh.sent")
-        tokens = merged(stored.tokens, tokens_of(order.provider, answer, now=now))
+        brought = tokens_in(provider, refresh_endpoint(provider), answer, now=now)
+        tokens = merged(stored.tokens, brought)
     except ProviderRefused as refused:
-        return (yield from _turned_down(stored, refused, now))
+        return (yield from _turned_down(order, stored, refused, now))
     except (ProviderBusy, EgressRefused, FlowRefused) as unsent:
         yield ForgetIntent(_name(stored))
         return _still_working(stored.tokens, now, str(unsent))
@@ -146,12 +149,12 @@ def _kept(replace: ReplaceTokens) -> Generator[Effect, Any, bool]:
 
 
 def _turned_down(
-    stored: StoredTokens, refused: ProviderRefused, now: float
+    order: RefreshOrder, stored: StoredTokens, refused: ProviderRefused, now: float
 ) -> Generator[Effect, Any, Tokens]:
     again: StoredTokens = yield ReadTokens()
     if again.version != stored.version:
         return again.tokens
-    if has_ended(refused.code):
+    if has_ended(refused.code) or refused.code in order.provider.refresh.ended:
         yield NeedsReauth(stored.version, str(refused))
         raise refused
     yield ForgetIntent(_name(stored))

@@ -6,7 +6,8 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from shared.errors import FlowRefused, LeaseLost, WaypostError
-from shared.oauth.clientcalls import Client, revoke_call
+from shared.oauth.clientauth import Client
+from shared.oauth.clientcalls import revoke_call
 from shared.oauth.records import OAuthProvider
 from shared.oauth.tokens import Tokens
 from shared.steps.effects import Call, Effect, IsActive

@@ -38,7 +38,7 @@ from shared.routing import script_event, slices
 from shared.secret import Secret
 from shared.signatures import verify
 from shared.steps.effects import Call, Effect, perform
-from shared.steps.identify import identified
+from shared.steps.identify import Who, identified
 from shared.vrl.pool import VrlPool
 
 ALL = {definition.name: definition for definition in built_in()}
@@ -103,7 +103,9 @@ class Connecting:
 
     async def identified(self, tokens: Tokens, kept: Mapping[str, str]) -> Account:
         """Who has connected, asked with the user's own token."""
-        return await perform(identified(self.provider, tokens, kept, self.values), self._effect)
+        who = Who(provider=self.provider, callback=dict(kept), inputs=dict(self.values))
+        account, _ = await perform(identified(who, tokens), self._effect)
+        return account
 
     async def _effect(self, effect: Effect) -> Any:
         return await self._send(effect.call) if isinstance(effect, Call) else 1.0

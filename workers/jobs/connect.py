@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import msgspec
 
-from shared.errors import FlowRefused, NotFound, Permanent
+from shared.errors import Conflict, FlowRefused, NotFound, Permanent
 from shared.integrations.configurations import link_script_of, provider_of
 from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink, Flow
 from shared.model.outcomes import Done, Outcome
@@ -52,7 +53,10 @@ async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
     if raw.path == "/oauth/interstitial":
         return _interstitial(part.query)
     if raw.path.startswith("/connect/flows/"):
-        return await _flow_page(raw, raw.path.rpartition("/")[2], tools)
+        flow = await _own_flow(raw, raw.path.rpartition("/")[2], tools)
+        if raw.method == "POST":
+            return await _picked(flow, part, tools)
+        return await _flow_page(flow, tools)
     link, owner = await _of_link(raw, tools)
     if raw.method == "POST":
         return see_other(await _begin(raw, part, (link, owner), tools))
@@ -188,12 +192,28 @@ async def _from_script(script: str, owner: Installed, token: str, tools: Tools) 
     return value
 
 
-async def _flow_page(raw: RawRequest, flow_id: str, tools: Tools) -> Reply:
+async def _own_flow(raw: RawRequest, flow_id: str, tools: Tools) -> Flow:
+    """The flow, for the browser that began it."""
     flow = await tools.flows.flow(flow_id)
     if flow is None:
         raise FlowRefused("flow_expired")
     if not raw.cookie_hash or raw.cookie_hash != flow.cookie_hash:
         raise FlowRefused("other_browser")
+    return flow
+
+
+async def _picked(flow: Flow, part: SealedPart, tools: Tools) -> Reply:
+    """Note which account was picked, and show where the flow stands; too late or unknown changes nothing."""
+    given = parse_qs(part.body.decode("utf-8", "replace")).get("choice", [""])[0]
+    if given in {option.id for option in flow.options}:
+        with suppress(Conflict, NotFound):
+            await tools.flows.update_flow(
+                flow.id, expect={"choosing"}, status="exchanging", choice=given
+            )
+    return see_other(f"/connect/flows/{flow.id}")
+
+
+async def _flow_page(flow: Flow, tools: Tools) -> Reply:
     match flow.status:
         case "connected":
             return await _success(flow, tools)
@@ -203,6 +223,8 @@ async def _flow_page(raw: RawRequest, flow_id: str, tools: Tools) -> Reply:
             return await _failed(flow, "flow_expired", tools)
         case _ if flow.expires_at <= tools.clock.now():
             return await _failed(flow, "flow_expired", tools)
+        case "choosing":
+            return await _choose(flow, tools)
         case _:
             return progress(flow)
 
@@ -212,6 +234,12 @@ async def _failed(flow: Flow, cause: str, tools: Tools) -> Reply:
     token = await tools.vault.open(scope, token_place(flow.id), flow.token)
     again = f"/connect/{token.reveal().decode()}"
     return failure(cause, flow.detail, again=again, reference=flow.id)
+
+
+async def _choose(flow: Flow, tools: Tools) -> Reply:
+    owner = await installed(tools, flow.installation)
+    title = owner.definition.title or owner.definition.name
+    return page("choose", flow=flow, title=title, bot=owner.installation.bot_id)
 
 
 async def _success(flow: Flow, tools: Tools) -> Reply:

@@ -7,16 +7,27 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from shared.errors import Conflict, FlowRefused, NotFound, Permanent
+import msgspec
+
+from shared.errors import Conflict, FlowRefused, NotFound, Permanent, SignatureMismatch
 from shared.integrations.configurations import provider_of
 from shared.model.flows import OAUTH_STATE_LIFETIME, Flow
 from shared.model.outcomes import Done, Outcome, Retry, Settled
-from shared.oauth import callback_cause, captured, check_issuer, words_of
+from shared.oauth import (
+    callback_cause,
+    callback_values,
+    captured,
+    check_equal,
+    check_issuer,
+    code_in,
+    words_of,
+)
 from shared.secret import Secret
+from shared.signatures import Verify, verify
 from shared.steps.effects import perform
 from shared.steps.exchange import ExchangeOrder, exchange
 from workers.clients import client_of, template_values
-from workers.effects import AwaitsConfirmation, Callback, CallbackEffects
+from workers.effects import AwaitsChoice, AwaitsConfirmation, Callback, CallbackEffects
 from workers.installed import installed
 from workers.jobs import python_callback
 from workers.jobs.connect import opened, state_hash, verifier_place
@@ -28,32 +39,33 @@ if TYPE_CHECKING:
 
     from shared.model.jobs import Claim, Record
     from shared.model.requests import RawRequest
-    from shared.oauth import OAuthProvider
+    from shared.oauth import Client, OAuthProvider
     from workers.installed import Installed
     from workers.tools import Tools
 
 Query = dict[str, str]
+WAITS = 2  # seconds between looks at a flow that waits for somebody
 T = TypeVar("T")
 
 
 async def oauth_callback(claim: Claim, tools: Tools) -> Outcome:
     """Carry one callback."""
     raw, part = opened(claim.body, tools)
-    query = first_values(part.query)
+    raw = msgspec.structs.replace(raw, query=part.query)
     try:
-        flow, is_ours = await _flow_of(claim.record, raw, query, tools)
+        flow, is_ours = await _flow_of(claim.record, raw, tools)
     except FlowRefused as refused:
         return Done(reason=refused.cause, reply=failure(refused.cause, refused.detail))
     page = see_other(f"/connect/flows/{flow.id}")
     if not is_ours:
         return Done(reason="this callback came before", reply=page)
     try:
-        is_closed = await _finish(claim.record, flow, query, tools)
+        is_closed = await _finish(claim.record, flow, raw, tools)
     except FlowRefused as refused:
         await _fail(claim.record, flow, refused, tools)
         return Done(reason=f"not connected: {refused.cause}", reply=page)
-    except AwaitsConfirmation as waits:
-        return Retry(timedelta(seconds=3), str(waits), page)
+    except (AwaitsConfirmation, AwaitsChoice) as waits:
+        return Retry(timedelta(seconds=WAITS), str(waits), page)
     return (Settled if is_closed else Done)(reason="connected", reply=page)
 
 
@@ -70,11 +82,9 @@ def first_values(query: str) -> Query:
     return found
 
 
-async def _flow_of(
-    record: Record, raw: RawRequest, query: Query, tools: Tools
-) -> tuple[Flow, bool]:
+async def _flow_of(record: Record, raw: RawRequest, tools: Tools) -> tuple[Flow, bool]:
     """The flow that this callback may finish, and whether it is this record that does."""
-    hashed = state_hash(query.get("state", ""))
+    hashed = state_hash(first_values(raw.query).get("state", ""))
     flow_id = await tools.flows.flow_of_state(hashed)
     flow = await tools.flows.flow(flow_id) if flow_id else None
     if flow is None:
@@ -89,13 +99,15 @@ async def _flow_of(
     return flow, is_ours
 
 
-async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> bool:
+async def _finish(record: Record, flow: Flow, raw: RawRequest, tools: Tools) -> bool:
     """Connect, or raise `FlowRefused`; True when the activation has closed the record with everything else."""
     if flow.status == "connected":
         return False
     if _is_over(flow, tools) and record.epoch == 1:
         # Later leases go on: the exchange may hold tokens that must be used, or revoked.
         raise FlowRefused("flow_expired")
+    if flow.status == "choosing" and not (flow.choice or _is_over(flow, tools)):
+        raise AwaitsChoice("waits for the user to pick an account")
     try:
         owner = await installed(tools, flow.installation)
     except (Permanent, NotFound) as error:
@@ -104,11 +116,10 @@ async def _finish(record: Record, flow: Flow, query: Query, tools: Tools) -> boo
     if provider is None and not is_python(owner, tools):
         raise FlowRefused("misconfigured", f"{owner.definition.name} has no OAuth section")
     if provider is None:
-        await python_callback.connect(
-            Callback(record=record, flow=flow, owner=owner), query, tools
-        )
+        callback = Callback(record=record, flow=flow, owner=owner)
+        await python_callback.connect(callback, first_values(raw.query), tools)
         return False
-    order = await _order(provider, flow, owner, query, tools)
+    order = await _order(provider, flow, owner, raw, tools)
     await _begin(flow, tools)
     steps = exchange(order)
     effects = CallbackEffects(tools, Callback(record=record, flow=flow, owner=owner))
@@ -136,23 +147,45 @@ async def _begin(flow: Flow, tools: Tools) -> None:
 
 
 async def _order(
-    provider: OAuthProvider, flow: Flow, owner: Installed, query: Query, tools: Tools
+    provider: OAuthProvider, flow: Flow, owner: Installed, raw: RawRequest, tools: Tools
 ) -> ExchangeOrder:
+    query = first_values(raw.query)
     check_issuer(provider, query)
     if cause := callback_cause(query, provider.callback.code):
         raise FlowRefused(cause, words_of(query))
+    client = await client_of(provider, owner, tools)
+    _check_mac(provider, client, raw)
+    values = {**await template_values(owner, tools), **flow.inputs}
+    check_equal(provider, query, values)
+    given = {**flow.inputs, **callback_values(provider, query)}
     verifier = await tools.vault.open(owner.scope, verifier_place(flow.id), flow.verifier)
     return ExchangeOrder(
         provider=provider,
-        client=await client_of(provider, owner, tools),
-        code=Secret(query[provider.callback.code].encode()),
+        client=client,
+        code=Secret(code_in(provider, query).encode()),
         redirect_uri=flow.redirect_uri,
         verifier=verifier,
-        inputs={**await template_values(owner, tools), **flow.inputs},
+        inputs={**values, **given},
+        given=given,
         callback=captured(provider, query),
         code_deadline=flow.created_at + OAUTH_STATE_LIFETIME,
         deadline=flow.expires_at,
     )
+
+
+def _check_mac(provider: OAuthProvider, client: Client, raw: RawRequest) -> None:
+    """
+    Raise `FlowRefused` unless the provider signed the query, where its definition says that it does.
+
+    What counts is when it arrived: a flow that waits for somebody comes round later than the signature is good for.
+    """
+    rule = Verify(scheme=provider.callback.mac)
+    if not rule.scheme:
+        return
+    try:
+        verify(rule, [client.secret or Secret(b"")], raw, now=raw.received_at)
+    except SignatureMismatch as mismatch:
+        raise FlowRefused("unknown_state", f"the callback is not signed: {mismatch}") from None
 
 
 async def _fail(record: Record, flow: Flow, refused: FlowRefused, tools: Tools) -> None:

@@ -31,7 +31,7 @@ from shared.steps.effects import (
     StepState,
 )
 from shared.steps.exchange import ExchangeOrder, exchange
-from shared.steps.identify import identified
+from shared.steps.identify import Who, identified
 from shared.storage.ledger import MOST_CRASHES
 from tests.chaos.simulation.schedule import Run, Schedule, Steps, instead
 from tests.unit.oauth_builders import NOON, a_provider, answered
@@ -217,7 +217,7 @@ def naive(order: ExchangeOrder) -> Steps:
     try:
         answer = yield Call(call)
         tokens = tokens_of(order.provider, answer, now=NOON)
-        account = yield from identified(order.provider, tokens, {}, {})
+        account, tokens = yield from identified(Who(provider=order.provider), tokens)
     except UnknownOutcome:
         raise ProviderBusy("again") from None
     except ProviderRefused:

@@ -84,6 +84,10 @@ CAUSES: dict[str, Cause] = {
         "none",
         409,
     ),
+    "no_account": Cause(
+        "There is nothing to connect",
+        "The provider lists no account that you may connect. Sign in as somebody who has one, and start again.",
+    ),
     "wrong_account": Cause(
         "This is another account",
         "You signed in with an account that this connection was not made for.",
