@@ -7,6 +7,7 @@ Botpress's client builds a typed error only when `id`, `code`, `type` and `messa
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,6 +42,16 @@ CODES: dict[str, int] = {
     "RateLimited": 429, "PaymentRequired": 402, "QuotaExceeded": 403, "LimitExceeded": 413,
     "BreakingChanges": 400, "OperationTimeout": 504,
 }  # fmt: skip
+
+
+def bot_user_id(bot_id: str) -> str:
+    """
+    The id of the user that stands for a bot (`x-bot-user-id`): the same in every process and for ever.
+
+    >>> bot_user_id("support")
+    'user_564e120ba88d0c4fcec6e694b8d'
+    """
+    return "user_" + hashlib.sha256(f"bot-user\0{bot_id}".encode()).hexdigest()[:27]
 
 
 class Refusal(WaypostError):

@@ -17,6 +17,7 @@ Errors say what happens next; `workers.journey` and `services.web` alone listen.
     │   ├── ProviderBusy
     │   ├── StoreUnavailable     nothing is known to be stored; the door answers 503
     │   ├── HandlerUnavailable
+    │   │   └── Unanswered       it was asked and did not answer: it may have done what was asked
     │   └── GateClosed           the target is down or asked for a pause: wait behind the gate, count no attempt
     ├── UnknownOutcome         a call was sent and its answer is not known; never sent again
     ├── LeaseLost              another worker owns the record now; stop, write nothing
@@ -117,6 +118,10 @@ class StoreUnavailable(Transient):
 
 class HandlerUnavailable(Transient):
     """An integration's handler, or a bot's URL, is not there or broke."""
+
+
+class Unanswered(HandlerUnavailable):
+    """A handler was asked and did not answer: it may have done what was asked, and may be asked again all the same."""
 
 
 class GateClosed(Transient):

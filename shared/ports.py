@@ -227,6 +227,9 @@ class FlowsPort(Protocol):
     async def flow(self, flow_id: str) -> Flow | None:
         """One flow; `void` when a newer one took its place."""
 
+    async def current_flow(self, webhook_id: str) -> Flow | None:
+        """The flow that may go on for an installation."""
+
     async def begin_flow(self, flow: Flow) -> None:
         """A new attempt; it takes the place of the one before."""
 

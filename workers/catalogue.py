@@ -20,6 +20,9 @@ class PublishedDefinitions(Protocol):
     async def current(self, name: str) -> tuple[str, bytes] | None:
         """Id and document of the current version."""
 
+    async def by_id(self, integration_id: str) -> bytes | None:
+        """The document of one version, also when it is not the current one any more."""
+
 
 class Catalogue:
     """Every job reads definitions here."""
@@ -28,6 +31,7 @@ class Catalogue:
         """Read from *published*."""
         self._published, self._clock = published, clock
         self._held: dict[str, tuple[float, str, Definition]] = {}
+        self._versions: dict[str, tuple[float, Definition | None]] = {}
 
     async def definition(self, name: str) -> Definition:
         """The current version of *name*; `NotFound` when it was never published."""
@@ -36,6 +40,16 @@ class Catalogue:
     async def id_of(self, name: str) -> str:
         """The integration id of the current version."""
         return (await self._entry(name))[1]
+
+    async def version(self, integration_id: str) -> Definition | None:
+        """One version; None when it was never published."""
+        held = self._versions.get(integration_id)
+        if held is not None and held[0] > self._clock.monotonic():
+            return held[1]
+        document = await self._published.by_id(integration_id)
+        found = from_stored(document) if document else None
+        self._versions[integration_id] = (self._clock.monotonic() + FRESH, found)
+        return found
 
     async def _entry(self, name: str) -> tuple[float, str, Definition]:
         held = self._held.get(name)

@@ -36,13 +36,25 @@ async def installed(tools: Tools, webhook_id: str) -> Installed:
     installation = await tools.installations.by_webhook_id(webhook_id)
     if installation is None:
         raise Permanent("the installation was removed")
-    definition = await tools.catalogue.definition(installation.integration)
+    definition = await _definition_of(installation, tools)
     configuration = dict(installation.configuration)
     if secret := await tools.installations.secret_configuration(webhook_id):
         configuration |= msgspec.json.decode(secret.reveal(), type=dict[str, Any])
     return Installed(
         installation=installation, definition=definition, configuration=configuration
     )
+
+
+async def _definition_of(installation: Installation, tools: Tools) -> Definition:
+    """
+    The version that it was installed with, where a server of its own runs it; else the current one.
+
+    A server speaks for one version; what Waypost runs by itself is mended for everybody by publishing it.
+    """
+    pinned = await tools.catalogue.version(installation.integration_id)
+    if pinned is not None and pinned.url:
+        return pinned
+    return await tools.catalogue.definition(installation.integration)
 
 
 async def secret_at(

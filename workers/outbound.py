@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LARGEST_ANSWER = 1 << 20  # bytes
+KEEPALIVE = 2.0  # seconds; Node closes an idle connection after five, and a call that meets that is lost
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -82,18 +83,30 @@ class Outbound:
             headers=call.headers,
             data=call.body or None,
             allow_redirects=False,
+            timeout=self._timeout(call),
         ) as response:
             body = await _limited(response)
-            headers = tuple((k.lower(), v) for k, v in response.headers.items())
-            return HttpAnswer(status=response.status, headers=headers, body=body)
+            spelt = tuple(
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in response.raw_headers
+            )
+            headers = tuple((name.lower(), value) for name, value in spelt)
+            return HttpAnswer(status=response.status, headers=headers, body=body, spelt=spelt)
+
+    def _timeout(self, call: HttpCall) -> aiohttp.ClientTimeout:
+        policy = self._policy
+        return aiohttp.ClientTimeout(
+            total=call.seconds or policy.total, sock_connect=policy.connect
+        )
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            policy = self._policy
+            connector = aiohttp.TCPConnector(
+                socket_factory=self._socket, limit=200, keepalive_timeout=KEEPALIVE
+            )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=self._socket, limit=200),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=policy.total, sock_connect=policy.connect),
                 trust_env=False,
                 headers={"user-agent": "waypost", "accept-encoding": "identity"},
             )

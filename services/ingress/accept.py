@@ -10,7 +10,7 @@ import msgspec
 
 from services.ingress.cookie import masked
 from services.ingress.ports import PORTS, IngressPorts
-from shared.botpress import unavailable
+from shared.botpress import Refusal, unavailable
 from shared.clock import new_id
 from shared.model.jobs import Accept, Accepted, JobKind
 from shared.model.requests import Headers, RawRequest, Reply, SealedPart
@@ -95,6 +95,12 @@ async def store_and_wait(
         return None
     finally:
         ports.inbox.forget(nonce)
+
+
+def refuse_service_workers(request: web.Request) -> None:
+    """An integration's page may not install a worker on the origin that all integrations share."""
+    if request.headers.get("Service-Worker") == "script":
+        raise Refusal("Forbidden", "service workers are not served on this origin")
 
 
 def request_id(ports: IngressPorts) -> str:

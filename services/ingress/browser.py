@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def oauth(request: web.Request) -> web.StreamResponse:
     """A provider sends a browser back, or an integration's own page is asked for."""
-    _refuse_service_workers(request)
+    accept.refuse_service_workers(request)
     path, _ = accept.target_of(request)
     raw = _raw(request, "oauth", path)
     job: JobKind = "connect" if path == "/oauth/interstitial" else "oauth_callback"
@@ -94,19 +94,18 @@ async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Respo
     ports = accept.ports_of(request)
     to = accept.Admission(job, lane=f"browser:{raw.door}")
     answer = await accept.store_and_wait(ports, raw, to, ports.browser_wait)
-    return reply.passed_on(request, answer) if answer is not None else reply.pending()
+    return reply.passed_on(request, answer) if answer is not None else reply.pending(raw.method)
 
 
 def _refuse_other_sites(request: web.Request) -> None:
     """Only our own page may press the button (RFC 9700 §4.7, login CSRF)."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
-    ours = accept.ports_of(request).origin
-    foreign = site not in {"same-origin", "none"} if site else origin not in {"null", ours}
+    host = request.headers.get("Host", "")
+    ours = {
+        "null",
+        accept.ports_of(request).origin,
+        f"https://{host}",
+    }  # it may have several names
+    foreign = site not in {"same-origin", "none"} if site else origin not in ours
     if foreign:
         raise Refusal("Forbidden", "open the connect link itself and press its button")
-
-
-def _refuse_service_workers(request: web.Request) -> None:
-    """An integration's page may not install a worker on the origin that all integrations share."""
-    if request.headers.get("Service-Worker") == "script":
-        raise Refusal("Forbidden", "service workers are not served on this origin")

@@ -11,12 +11,14 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from shared.model.requests import FLOW_COOKIES
+
 if TYPE_CHECKING:
     from aiohttp import web
 
     from shared.clock import Chance
 
-SECURE, PLAIN = "__Host-waypost-flow", "waypost-flow"
+SECURE, PLAIN = FLOW_COOKIES
 LIFETIME = 24 * 3600  # seconds
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _IN_HEADER = re.compile(rf"({SECURE}|(?<![\w-]){PLAIN})=([^;,\s]*)")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
+from shared.model.requests import WEBHOOK_WAIT
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -65,7 +67,7 @@ class IngressPorts:
     clock: Clock
     chance: Chance
     origin: str  # the public URL
-    webhook_wait: float = 2.0  # seconds
+    webhook_wait: float = WEBHOOK_WAIT  # seconds
     browser_wait: float = 25.0
     reach: Callable[[str], None] = pass_by  # named fail-points
 

@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 
 from services.web import PASSED_ON
 from shared.botpress import unavailable
+from shared.model.requests import FLOW_COOKIES
 
 if TYPE_CHECKING:
     from shared.model.requests import Door, Reply
@@ -18,9 +19,11 @@ _NEVER = frozenset({
     "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "trailer",
     "transfer-encoding", "upgrade", "server", "service-worker-allowed", "clear-site-data",
 })  # fmt: skip
-_OURS = ("__Host-waypost-flow", "waypost-flow")
 
 PENDING = Path(__file__).with_name("pending.html").read_text("utf-8")
+_ONCE = PENDING.replace('<meta http-equiv="refresh" content="2">', "").replace(
+    "The page goes on by itself.", "Go back in a minute, and see how far it came."
+)
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -37,7 +40,8 @@ def passed_on(request: web.Request, reply: Reply) -> web.Response:
 
 
 def _sets_our_cookie(name: str, value: str) -> bool:
-    return name.lower() == "set-cookie" and value.lstrip().startswith(_OURS)
+    pair = value.partition(";")[0]
+    return name.lower() == "set-cookie" and any(ours in pair for ours in FLOW_COOKIES)
 
 
 def acknowledged(door: Door) -> web.Response:
@@ -52,11 +56,11 @@ def too_late() -> web.Response:
     raise unavailable("no worker answered this handshake in time", 1.0)
 
 
-def pending() -> web.Response:
-    """What a browser shows while a worker is busy; it asks again by itself."""
+def pending(method: str) -> web.Response:
+    """What a browser shows while a worker is busy; it asks again by itself where that sends nothing twice."""
     return web.Response(
         status=202,
-        text=PENDING,
+        text=PENDING if method == "GET" else _ONCE,
         content_type="text/html",
         headers={"Content-Security-Policy": _POLICY},
     )

@@ -43,18 +43,21 @@ async def installation_webhook(request: web.Request) -> web.StreamResponse:
 async def _door_in(ports: IngressPorts, path: str) -> tuple[Door, str]:
     """The door whose name begins *path*, which may be `name` or `handle/name`, and the path below it."""
     first, _, rest = path.partition("/")
-    door = await ports.doors.door(unquote(first))
-    if door is None and rest:
-        second, _, rest = rest.partition("/")
-        door = await ports.doors.door(f"{unquote(first)}/{unquote(second)}")
+    second, _, below = rest.partition("/")
+    door = None
+    if second:  # the longer name goes first: somebody registered it knowing the shorter one
+        door, left = await ports.doors.door(f"{unquote(first)}/{unquote(second)}"), below
+    if door is None:
+        door, left = await ports.doors.door(unquote(first)), rest
     if door is None or not door.enabled:
         raise NotFound("there is no such integration")
-    return door, f"/{rest}"
+    return door, f"/{left}"
 
 
 async def _webhook(
     request: web.Request, door: Door, kind: DoorKind, target: tuple[str, str]
 ) -> web.StreamResponse:
+    accept.refuse_service_workers(request)
     ports = accept.ports_of(request)
     raw = await _raw(request, door, kind, target)
     handshake = any(_matches(match, raw) for match in door.handshakes)

@@ -13,6 +13,8 @@ from shared.integrations.spelling import nearest
 from shared.oauth import OAuthProvider
 from shared.signatures import SecretPlace, Verify
 
+DEFAULT = "default"  # the default configuration, where a name is needed
+
 
 def type_of(definition: Definition, name: str | None) -> ConfigurationType:
     """The configuration type *name*, None for the default; `NotFound` names those there are."""
@@ -62,6 +64,9 @@ def laid_over(definition: Definition, own: dict[str, Any]) -> dict[str, Any]:
 
 def link_script_of(definition: Definition, name: str | None) -> str | None:
     """The script that makes the link of a connect flow, where there is one."""
+    override = definition.link_overrides.get(name or DEFAULT)
+    if override:
+        return override
     identifier = type_of(definition, name).identifier
     return identifier.link_template_script if identifier else None
 

@@ -60,7 +60,7 @@ class Filled(Struct, frozen=True, kw_only=True):
     """A configuration that fits its fields; *secret* values are to be sealed."""
 
     public: dict[str, Any]
-    secret: dict[str, str]
+    secret: dict[str, Any]
 
 
 def fields_of(schema: JsonSchema) -> tuple[Field, ...]:
@@ -74,6 +74,7 @@ def fields_of(schema: JsonSchema) -> tuple[Field, ...]:
     return tuple(
         _field(name, rule, name in required)
         for name, rule in schema.get("properties", {}).items()
+        if isinstance(rule, dict)
     )
 
 
@@ -88,7 +89,7 @@ def _field(name: str, rule: dict[str, Any], required: bool) -> Field:  # noqa: F
         pattern=rule.get("pattern", ""),
         choices=tuple(rule.get("enum", ())),
         default=rule.get("default"),
-        secret=_is_secret(rule),
+        secret=_holds_secret(rule),
         required=required and "default" not in rule,
     )
 
@@ -96,6 +97,17 @@ def _field(name: str, rule: dict[str, Any], required: bool) -> Field:  # noqa: F
 def _is_secret(rule: dict[str, Any]) -> bool:
     zui = rule.get("x-zui")
     return rule.get("secret") is True or (isinstance(zui, dict) and zui.get("secret") is True)
+
+
+def _holds_secret(rule: Any) -> bool:
+    """Whether *rule*, or anything inside it, is secret; then all of it is sealed."""
+    if isinstance(rule, list):
+        return any(_holds_secret(one) for one in rule)
+    if not isinstance(rule, dict):
+        return False
+    inner = [*rule.get("properties", {}).values()] if "properties" in rule else []
+    inner += [rule[word] for word in ("items", "anyOf", "oneOf", "allOf") if word in rule]
+    return _is_secret(rule) or any(_holds_secret(one) for one in inner)
 
 
 def schema_problems(schema: JsonSchema, path: tuple[str, ...]) -> Iterator[Misspelt]:
@@ -139,6 +151,8 @@ def _word_problems(
 
 def fill(schema: JsonSchema, values: dict[str, Any]) -> Filled:
     """Fit *values* to the fields of *schema*; raise `Misspelt` with the field and the fix."""
+    if schema and "properties" not in schema:
+        return Filled(public={}, secret=dict(values))  # a shape we cannot tell secrets in
     fields = {field.name: field for field in fields_of(schema)}
     for name in values:
         if name not in fields:
@@ -164,9 +178,16 @@ def _value(field: Field, value: Any) -> Any:
     if field.choices and value not in field.choices:
         known = ", ".join(str(choice) for choice in field.choices)
         raise Misspelt((field.name,), "is not one of the choices", f"choose one of: {known}")
-    if field.pattern and isinstance(value, str) and not re.search(field.pattern, value):
+    if isinstance(value, str) and not _matches(field.pattern, value):
         raise Misspelt((field.name,), f"does not match {field.pattern}", _advice(field))
     return value
+
+
+def _matches(pattern: str, value: str) -> bool:
+    try:
+        return not pattern or re.search(pattern, value) is not None
+    except re.error:
+        return True  # a server's own, in JavaScript's dialect: the server checks it
 
 
 def _advice(field: Field) -> str:

@@ -90,4 +90,10 @@ class Definition(
     event: str | None = None  # script that names an event's type
     runtime: Runtime | None = None
     body_limit: int = 1 << 20  # bytes
+    link_overrides: dict[
+        str, str
+    ] = {}  # scripts instead of the configurations' own, by type or "default"
+    max_execution_time: int | None = (
+        None  # seconds that a server of its own has for one operation
+    )
     delivery_id: str | None = None  # header with the provider's delivery id, lower case

@@ -7,9 +7,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from shared.integrations.addresses import address_problems
+from shared.integrations.configurations import DEFAULT
 from shared.integrations.fields import schema_problems
 from shared.integrations.inputs import input_problems
-from shared.integrations.spelling import Misspelt
+from shared.integrations.spelling import Misspelt, nearest
 from shared.integrations.trust import trust_problems
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from shared.integrations.records import Definition
 
 LONGEST_NAME = 200
+LONGEST_EXECUTION = 600  # seconds
 LARGEST_BODY = 25 << 20  # GitHub's events, the largest that are documented
 _PART = r"[a-z0-9][a-z0-9_-]*"
 _NAME = re.compile(rf"({_PART}/)?{_PART}")
@@ -70,12 +72,30 @@ def _limit_problems(definition: Definition) -> Iterator[Misspelt]:
         yield Misspelt(("runtime",), f"{definition.runtime!r} contradicts url", fix)
     if definition.runtime == "botpress" and not definition.url:
         yield Misspelt(("url",), "is missing", "name the integration server's address")
+    yield from _server_problems(definition)
+
+
+def _server_problems(definition: Definition) -> Iterator[Misspelt]:
+    """What only concerns integrations on servers of their own."""
+    for name in definition.link_overrides:
+        if name != DEFAULT and name not in definition.configurations:
+            known = (DEFAULT, *definition.configurations)
+            yield Misspelt(
+                ("linkOverrides", name), "is no configuration type", nearest(name, known)
+            )
+    limit = definition.max_execution_time
+    if limit is not None and not 1 <= limit <= LONGEST_EXECUTION:
+        fix = f"write 1 to {LONGEST_EXECUTION} seconds"
+        yield Misspelt(("maxExecutionTime",), "is out of range", fix)
     if definition.state_binding == "plain" and not definition.url:
         fix = "remove it; our own integrations mint oauth_state anew for each redirect"
         yield Misspelt(("stateBinding",), "plain is for integration servers", fix)
 
 
 def _schema_problems(definition: Definition) -> Iterator[Misspelt]:
+    """The schemas of an integration server were made by its SDK; nobody here could mend them."""
+    if definition.url:
+        return
     if definition.configuration:
         yield from schema_problems(definition.configuration.schema, ("configuration", "schema"))
     for name, rule in definition.configurations.items():

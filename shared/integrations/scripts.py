@@ -35,7 +35,8 @@ def script_paths(document: dict[str, Any]) -> Iterator[Path]:
     )
     types = _table(document.get("configurations"))
     named = (("configurations", name, "identifier", "linkTemplateScript") for name in types)
-    for path in (*fixed, *named):
+    overrides = (("linkOverrides", name) for name in _table(document.get("linkOverrides")))
+    for path in (*fixed, *named, *overrides):
         if script_at(document, path) is not None:
             yield path
 

@@ -20,6 +20,7 @@ class HttpCall(Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     body: bytes = b""
     idempotent: bool = False
+    seconds: float = 0.0  # for the whole call; 0 leaves it to the way out
 
     def __repr__(self) -> str:
         """Name and method; the rest may hold secrets."""
@@ -32,6 +33,7 @@ class HttpAnswer(Struct, frozen=True, kw_only=True):
     status: int
     headers: Headers = ()  # names in lower case
     body: bytes = b""
+    spelt: Headers = ()  # the same headers, names as they came
 
     def header(self, name: str) -> str:
         """The first value of the header *name* (lower case); empty when absent."""

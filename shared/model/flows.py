@@ -14,7 +14,7 @@ CAUSES: tuple[str, ...] = (
     "cancelled", "admin_approval", "link_expired", "link_used", "already_used", "flow_expired",
     "no_account", "other_browser", "unknown_link", "unknown_state", "provider_error", "provider_busy",
     "exchange_unknown", "scopes_missing", "already_bound", "wrong_account", "redirect_mismatch",
-    "not_allowed", "invalid_input", "misconfigured", "internal",
+    "not_allowed", "invalid_input", "misconfigured", "internal", "no_flow", "server_away",
 )  # fmt: skip
 
 FlowStatus = Literal[

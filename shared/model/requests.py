@@ -9,6 +9,12 @@ from msgspec import Struct
 DoorKind = Literal["global", "installation", "oauth", "connect"]
 Headers = tuple[tuple[str, str], ...]
 
+WEBHOOK_WAIT = 2.0  # seconds a caller of a webhook waits for the worker's reply
+FLOW_COOKIES = (
+    "__Host-waypost-flow",
+    "waypost-flow",
+)  # over https, and where that is not to be had
+
 
 class ReplyAddress(Struct, frozen=True, kw_only=True):
     """Where a waiting ingress listens: its inbox channel and the nonce of this request."""

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -167,7 +168,8 @@ class System:
 
     async def install(self, integration: str, bot: str, **body: Any) -> Json:
         """Install it under a fresh alias; returns the installation."""
-        path = f"bots/{bot}/integrations/{integration}-{uuid.uuid4().hex[:6]}"
+        alias = quote(f"{integration}-{uuid.uuid4().hex[:6]}", safe="")
+        path = f"bots/{bot}/integrations/{alias}"
         made = await self.call("POST", path, {"integration": integration, **body})
         found: Json = made["installation"]
         return found

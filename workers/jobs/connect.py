@@ -177,9 +177,13 @@ async def _location(
 
 
 async def _from_script(script: str, owner: Installed, token: str, tools: Tools) -> str:
-    """A link script sees no secret but public ones, and the one-time state in the place of the webhookId."""
+    """
+    A link script sees no secret but public ones, and the one-time state in the place of the webhookId.
+
+    Integrations on servers of their own get the webhookId itself: they look for it in what comes back.
+    """
     event = {
-        "webhookId": token,
+        "webhookId": owner.installation.webhook_id if owner.definition.url else token,
         "oauthState": token,
         "webhookUrl": owner.definition.public_url or tools.origin,
         "env": "production",

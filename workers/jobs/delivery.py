@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from workers.tools import Tools
 
 
+DISABLED = Reply(
+    status=404,
+    headers=(("content-type", "application/json"),),
+    body=b'{"id":"none","code":404,"type":"ResourceNotFound","message":"the installation is disabled"}',
+)
+
+
 async def delivery(claim: Claim, tools: Tools) -> Outcome:
     """Carry a delivery that was split off, released, or tried before."""
     raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
@@ -26,5 +33,5 @@ async def delivery(claim: Claim, tools: Tools) -> Outcome:
 async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tools) -> Outcome:
     """Hand *raw* to the handler of *owner*."""
     if not owner.installation.enabled:
-        return Ignored("the installation is disabled", Reply(status=404))
+        return Ignored("the installation is disabled", DISABLED)
     return await runtime_of(owner, tools).webhook(record, raw, owner)

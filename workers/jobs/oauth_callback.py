@@ -31,6 +31,7 @@ from workers.effects import AwaitsChoice, AwaitsConfirmation, Callback, Callback
 from workers.installed import installed
 from workers.jobs import python_callback
 from workers.jobs.connect import opened, state_hash, verifier_place
+from workers.jobs.integration_pages import Visit, integration_page, served
 from workers.jobs.pages.render import failure, see_other
 from workers.runtime import is_python
 
@@ -52,6 +53,10 @@ async def oauth_callback(claim: Claim, tools: Tools) -> Outcome:
     """Carry one callback."""
     raw, part = opened(claim.body, tools)
     raw = msgspec.structs.replace(raw, query=part.query)
+    query = first_values(raw.query)
+    if owner := await served(query.get("state", ""), tools):
+        visit = Visit(record=claim.record, raw=raw, part=part, query=query, owner=owner)
+        return await integration_page(visit, tools)
     try:
         flow, is_ours = await _flow_of(claim.record, raw, tools)
     except FlowRefused as refused:

@@ -1,10 +1,11 @@
-"""How a handler runs: from its definition alone, or as Python code."""
+"""How a handler runs: from its definition alone, as Python code, or on a server of its own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from shared.errors import HandlerUnavailable, Permanent
+from shared.errors import HandlerUnavailable
+from workers.runtime.botpress import BotpressServer
 from workers.runtime.declarative import Declarative
 from workers.runtime.python import PythonRuntime
 
@@ -23,10 +24,17 @@ class Runtime(Protocol):
         """Handle one request."""
 
 
+class Registrar(Protocol):
+    """Code that sets an installation up at its provider."""
+
+    async def registration(self, record: Record, owner: Installed, what: str, url: str) -> None:
+        """Call `register` or `unregister`."""
+
+
 def runtime_of(owner: Installed, tools: Tools) -> Runtime:
     """The runtime of *owner*'s integration."""
     if owner.definition.url:
-        raise Permanent("integrations with a url (HTTP servers) are not run by this version")
+        return BotpressServer(tools)
     if is_python(owner, tools):
         return PythonRuntime(tools, tools.folders[owner.definition.name])
     if owner.definition.runtime == "python":
@@ -34,6 +42,15 @@ def runtime_of(owner: Installed, tools: Tools) -> Runtime:
             f"the code of {owner.definition.name} is not on this worker; name its folder in WAYPOST_INTEGRATIONS"
         )
     return Declarative(tools)
+
+
+def registrar_of(owner: Installed, tools: Tools) -> Registrar | None:
+    """What sets *owner*'s integration up at the provider; None where it has no code."""
+    if owner.definition.url:
+        return BotpressServer(tools)
+    if is_python(owner, tools):
+        return PythonRuntime(tools, tools.folders[owner.definition.name])
+    return None
 
 
 def is_python(owner: Installed, tools: Tools) -> bool:

@@ -65,7 +65,7 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
     )
     await _keep(ports, installation, values)
     await _bind(ports, installation, definition, wanted.identifier)
-    if installation.status == "registration_pending":
+    if _may_register(definition, wanted):
         await _ask_to_register(ports, installation)
     await ports.audit.entry(
         "admin", "installation.made", installation.webhook_id, {"alias": alias, "bot": bot.id}
@@ -99,6 +99,15 @@ def _webhook_id(ports: ApiPorts) -> str:
 
 def _has_handler(definition: Definition) -> bool:
     return bool(definition.url) or definition.runtime in {"python", "botpress"}
+
+
+def _may_register(definition: Definition, wanted: NewInstallation) -> bool:
+    """At once, unless it is disabled, or a server's that is to be connected first."""
+    kind = wanted.configuration_type
+    scripts = type_of(definition, kind).identifier
+    is_required = bool(definition.url and scripts and scripts.required)
+    must_connect = is_required and can_connect(definition, kind) and not wanted.identifier
+    return _has_handler(definition) and wanted.enabled and not must_connect
 
 
 async def _keep(ports: ApiPorts, installation: Installation, values: Filled) -> None:

@@ -34,6 +34,7 @@ from shared.integrations.definition import (
     from_stored,
     stored,
 )
+from shared.integrations.shape import shaped
 from shared.integrations.spelling import nearest
 from shared.secret import Secret
 
@@ -44,11 +45,14 @@ if TYPE_CHECKING:
 
 async def register(ports: ApiPorts, call: Call[Nothing, dict[str, Any]]) -> IntegrationAnswer:
     """Register a definition, or replace it; nothing changes unless all of it is right."""
-    definition = decode(call.body, "body", allow_loopback=ports.settings.allow_loopback)
+    given = shaped(call.body)
+    definition = decode(given.document, "body", allow_loopback=ports.settings.allow_loopback)
     await compile_scripts(definition, ports.scripts)
     integration_id = await ports.definitions.publish(
         stored(definition), definition.name, definition.version, door_of(definition)
     )
+    for name, value in given.secrets.items():
+        await ports.secrets.set(definition.name, name, Secret(value.encode()))
     await ports.audit.entry(
         "admin", "integration.registered", definition.name, {"version": definition.version}
     )

@@ -111,6 +111,16 @@ CAUSES: dict[str, Cause] = {
         "Whoever runs this service must finish its set-up. The details say what is missing.",
         "none",
     ),
+    "no_flow": Cause(
+        "This page belongs to an attempt to connect",
+        "There is none under way here. Open the connect link, press its button, and go on from there.",
+        "link",
+        403,
+    ),
+    "server_away": Cause(
+        "The integration is not there at the moment",
+        "Nothing was connected. Start again in a minute; if it stays so, tell whoever runs this service.",
+    ),
     "internal": Cause(
         "Something went wrong on our side", "Nothing was connected. Please start again."
     ),

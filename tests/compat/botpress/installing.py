@@ -1,0 +1,51 @@
+"""Integrations with a server of their own: registered, installed, connected."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tests.compat.botpress.recording import Json, Recorder
+from tests.journeys.system import System, until
+from tests.journeys.visitor import Page, Visitor
+
+WIZARD = '"{{ webhookUrl }}/oauth/wizard/start?state={{ webhookId }}"\n'
+# VRL takes no path in a template, so scripts copy first, as Botpress's own do.
+LINK = "webhookUrl = to_string!(.webhookUrl)\nwebhookId = to_string!(.webhookId)\n"
+DIRECT = (
+    '"https://provider.example/authorize?client_id=c&state={{ webhookId }}'
+    '&redirect_uri={{ webhookUrl }}/oauth"\n'
+)
+
+
+async def an_integration(
+    system: System, server: Recorder, link: str = WIZARD, **parts: Any
+) -> str:
+    """Register one under a name of its own; returns the name."""
+    name = f"own-{uuid.uuid4().hex[:10]}"
+    document: Json = {
+        "name": name, "version": "1.0.0", "url": server.url,
+        "configuration": {"schema": {}, "identifier": {"linkTemplateScript": LINK + link}},
+    }  # fmt: skip
+    await system.register(document | parts)
+    return name
+
+
+async def installed(system: System, name: str, **body: Any) -> Json:
+    """Install it on a bot of its own."""
+    return await system.install(name, await system.bot(), **body)
+
+
+async def begun(system: System, visitor: Visitor, webhook_id: str, **link: Any) -> Page:
+    """Open a new connect link and press its button: the redirect."""
+    url = (await system.link(webhook_id, **link))["url"]
+    return await visitor.press(url)
+
+
+async def registered(server: Recorder, count: int = 1) -> None:
+    """Wait until `register` was called that often."""
+
+    async def done() -> bool:
+        return len(server.named("register")) >= count
+
+    await until(done, 10, lambda: f"{len(server.named('register'))} calls of register")
