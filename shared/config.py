@@ -17,9 +17,12 @@ from msgspec import Struct
 from shared import configvalues as read
 from shared.configvalues import Bind, LogSettings, Network
 from shared.errors import SetupFailed
+from shared.retention import DEFAULT, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from shared.model.retention import Retention
 
 __all__ = [
     "VARIABLES",
@@ -59,6 +62,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ingress_bind", read.bind, "127.0.0.1:8080", "address of the public listener"),
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
+    Variable("retention", retention, DEFAULT, "how long, and how much, of what is closed is kept; write what differs"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
     Variable("simulator_url", read.origin, "", "for demo and tests: a private origin that provider calls may reach"),
     Variable("failpoint", str, "", "for tests: kill the process at a named place"),
@@ -84,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ingress_bind: Bind
     api_bind: Bind
     workers: int
+    retention: Retention
     log: LogSettings
     simulator_url: str
     failpoint: str

@@ -93,7 +93,7 @@ async def start(ctx: dict[str, Any]) -> None:
             chance=chance,
             reach=tools.reach,
         )
-        for work in (sweep_for_ever(ledger), tools.gates.follow()):
+        for work in (sweep_for_ever(ledger, settings.retention), tools.gates.follow()):
             stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)
         ctx["stack"] = stack.pop_all()

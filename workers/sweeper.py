@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -11,35 +10,29 @@ import structlog
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from shared.model.retention import Retention
 
 log = structlog.get_logger()
 
-RETENTION: Mapping[str, timedelta] = {
-    "done": timedelta(hours=24),
-    "ignored": timedelta(hours=24),
-    "dead": timedelta(days=30),
-    "parked": timedelta(days=7),
-}
+AT_A_TIME = 500  # records: some milliseconds of the store's time
 PAUSE = 30.0  # seconds
+SHORT_PAUSE = 0.1  # while there is more to remove
 
 
 class Sweeps(Protocol):
     """The part of the ledger that forgets."""
 
-    async def sweep(
-        self, retention: Mapping[str, timedelta], most: int = ...
-    ) -> tuple[int, int]:
+    async def sweep(self, retention: Retention, most: int = ...) -> tuple[int, int]:
         """Returns how many were removed, and how many parked ones are dead now."""
 
 
-async def sweep_for_ever(ledger: Sweeps) -> None:
+async def sweep_for_ever(ledger: Sweeps, retention: Retention) -> None:
     """Sweep until cancelled; every worker does, the script makes it safe."""
     while True:
         try:
-            removed, unmatched = await ledger.sweep(RETENTION, 500)
+            removed, unmatched = await ledger.sweep(retention, AT_A_TIME)
         except StoreUnavailable:
             removed = unmatched = 0
         if removed or unmatched:
             log.info("ledger.swept", removed=removed, unmatched=unmatched)
-        await asyncio.sleep(PAUSE if removed < 500 else 0.2)
+        await asyncio.sleep(PAUSE if removed < AT_A_TIME else SHORT_PAUSE)

@@ -61,6 +61,8 @@ class Admission:
 
 async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted:
     """Put *raw* on disk; raises a refusal with 503 and Retry-After when the queue is full or the store is away."""
+    if ports.pressure.is_full:
+        raise _too_full("the store is nearly full", ports)
     ports.reach("accept.before_store")
     accepted = await ports.ledger.accept(
         Accept(
@@ -75,8 +77,13 @@ async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted
     )
     ports.reach("accept.stored")
     if accepted.status == "full":
-        raise unavailable("the queue is full", 5.0 + 25.0 * ports.chance.fraction())
+        raise _too_full("the queue is full", ports)
     return accepted
+
+
+def _too_full(why: str, ports: IngressPorts) -> Refusal:
+    """503 with a `Retry-After` that spreads those who come back."""
+    return unavailable(why, 5.0 + 25.0 * ports.chance.fraction())
 
 
 async def store_and_wait(

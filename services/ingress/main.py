@@ -15,6 +15,7 @@ from services.ingress.app import ingress_app
 from services.ingress.doors import Doors
 from services.ingress.inbox import Inbox
 from services.ingress.ports import IngressPorts
+from services.ingress.pressure import Pressure
 from services.listener import Limits, serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
@@ -65,12 +66,19 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
         ledger=Acceptor(ledger),
         doors=Doors(Definitions(store), clock),
         inbox=inbox,
+        pressure=_pressure(store, stack),
         seal=PublicKey.from_file(settings.sealing_public_file),
         clock=clock,
         chance=chance,
         origin=settings.public_url,
         reach=FailPoints(settings.failpoint).reach,
     )
+
+
+def _pressure(store: Store, stack: AsyncExitStack) -> Pressure:
+    pressure = Pressure(lambda: store.redis.info("memory"))
+    stack.callback(asyncio.create_task(pressure.follow()).cancel)
+    return pressure
 
 
 def _is_ready(store: Store) -> Callable[[], Awaitable[bool]]:

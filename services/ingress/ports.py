@@ -35,6 +35,12 @@ class FindsDoors(Protocol):
         """The name of the integration that an installation's webhookId belongs to, or None."""
 
 
+class KnowsPressure(Protocol):
+    """How full the store is."""
+
+    is_full: bool  # then nothing new is taken
+
+
 class Inbox(Protocol):
     """Where replies arrive."""
 
@@ -64,6 +70,7 @@ class IngressPorts:
     doors: FindsDoors
     inbox: Inbox
     seal: Seals
+    pressure: KnowsPressure
     clock: Clock
     chance: Chance
     origin: str  # the public URL

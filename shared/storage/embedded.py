@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.errors import SetupFailed
@@ -18,9 +20,9 @@ from shared.storage.binary import valkey_server
 from shared.storage.deathwatch import stop_with_parent
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
 STOP_TIMEOUT = 20.0  # seconds for the last write to disk
 _LONGEST_PAUSE = 5.0  # seconds between two restarts
 
@@ -32,11 +34,19 @@ def command(place: nest.Nest, port: int) -> list[str]:
         "dir": str(place.folder), "logfile": str(place.log), "daemonize": "no",
         "appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": "",
         "auto-aof-rewrite-percentage": "100", "auto-aof-rewrite-min-size": "64mb",
-        "maxmemory-policy": "noeviction", "hash-max-listpack-value": "256",
+        "maxmemory": str(_half_of_memory()), "maxmemory-policy": "noeviction", "hash-max-listpack-value": "256",
     }  # fmt: skip
     return [str(valkey_server())] + [
         word for name, value in settings.items() for word in (f"--{name}", value)
     ]
+
+
+def _half_of_memory() -> int:
+    """Bytes, of the machine or of its container. The rest is for everybody else, and for forks."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or `max`
+        machine = min(machine, int(_CGROUP.read_text()))
+    return machine // 2
 
 
 class EmbeddedValkey:

@@ -7,7 +7,7 @@ claim returned; `LeaseLost` means that another worker owns the record now and no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from msgspec import Struct
 from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Accept, Accepted, Claim, Record, Routed
 from shared.model.requests import RawRequest
+from shared.model.retention import Retention
 from shared.storage import keys
 from shared.storage.client import told_apart
 from shared.storage.resp import Part
@@ -195,12 +196,11 @@ class Ledger:
         """Remove a record with its body; returns the state it was in."""
         return _was(id, await self._store.scripts.run("drop", [id]))
 
-    async def sweep(
-        self, retention: Mapping[str, timedelta], most: int = 100
-    ) -> tuple[int, int]:
+    async def sweep(self, retention: Retention, most: int = 100) -> tuple[int, int]:
         """End retention: returns how many records were removed, and how many parked ones are now dead."""
-        ages = [_ms(retention[state]) for state in ("done", "ignored", "dead", "parked")]
-        removed, unmatched = await self._store.scripts.run("sweep", [most, *ages])
+        ages = [_ms(retention.ages[state]) for state in ("done", "ignored", "dead", "parked")]
+        bounds = [retention.bytes.get(state, -1) for state in ("done", "ignored")]
+        removed, unmatched = await self._store.scripts.run("sweep", [most, *ages, *bounds])
         return int(removed), int(unmatched)
 
     async def wakes(self) -> AsyncIterator[None]:

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Record
+from shared.model.retention import Retention
 from shared.storage import keys
 from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
@@ -205,7 +206,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.now >= min(AGES.values()))
     @rule()
     def sweep(self) -> None:
-        swept = self._do(self.bench.ledger.sweep(_SPANS))
+        swept = self._do(self.bench.ledger.sweep(Retention(ages=_SPANS)))
         assert self.model.sweep() == swept
 
     @invariant()

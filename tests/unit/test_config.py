@@ -185,6 +185,24 @@ class TestWhatIsWrongIsSaidWithItsFix:
         ] == found
 
     @pytest.mark.parametrize(
+        "text",
+        [
+            "done",
+            "done=",
+            "done=2",
+            "done=2w",
+            "dead=1GB",
+            "open=1h",
+            "done=-1h",
+            "1h",
+            "done=1h;dead=1d",
+        ],
+    )
+    def test_a_retention_that_says_nothing(self, text: str) -> None:
+        with pytest.raises(SetupFailed, match=r"WAYPOST_RETENTION(.|\n)*write STATE=SPAN"):
+            Settings.from_env({"HOME": "/tmp/nobody", "WAYPOST_RETENTION": text})
+
+    @pytest.mark.parametrize(
         "name", ["WAYPOST_DATA_DIR", "WAYPOST_KEYS", "WAYPOST_INTEGRATIONS"]
     )
     @pytest.mark.parametrize("text", ["~nobody-of-that-name/x", "~\0", "/tmp/\0"])

@@ -56,7 +56,7 @@ class Behind:
 
     def __init__(self) -> None:
         self.stored: list[RawRequest] = []
-        self.status, self.fails = "stored", False
+        self.status, self.fails, self.is_full = "stored", False, False
         self.reply: Reply | None = None
         self._future: asyncio.Future[Reply] | None = None
 
@@ -105,6 +105,7 @@ async def door(behind: Behind, key: SealingKey, log: Lines) -> AsyncIterator[Cli
     edge = Edge(name="ingress", clock=clock, chance=chance, log=log)
     ports = IngressPorts(
         ledger=behind, doors=behind, inbox=behind, seal=key.public, clock=clock, chance=chance,
+        pressure=behind,
         origin="http://127.0.0.1", webhook_wait=0.1, browser_wait=0.1,
     )  # fmt: skip
 
@@ -162,6 +163,12 @@ class TestA2xx:
         behind.fails = True
         async with door.get(path) as answer:
             assert (503, "1") == (answer.status, answer.headers["Retry-After"])
+
+    async def test_is_not_given_when_the_store_is_nearly_full(self, door, behind):
+        behind.is_full = True
+        async with door.post("/integration/global/acme", data=b"x") as answer:
+            assert (503, True) == (answer.status, "Retry-After" in answer.headers)
+        assert [] == behind.stored
 
     async def test_is_not_given_when_the_queue_is_full(self, door, behind):
         """Some come back sooner than others, so that they do not all come at once."""
