@@ -33,6 +33,7 @@ TOOLS = {
     "node": Tool(("node",), "apt-get install -y nodejs npm"),
     "npm": Tool(("npm",), "apt-get install -y nodejs npm"),
     "openssl": Tool(("openssl",), "apt-get install -y openssl"),
+    "redis-server": Tool(("redis-server",), "apt-get install -y redis-server"),
 }
 
 REASON = "needs "

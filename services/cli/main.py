@@ -14,7 +14,7 @@ from services.cli import gates, global_secrets, installations, integrations, que
 from services.cli.show import AsJson
 from services.cli.vrl import vrl_app
 from shared.config import Settings
-from shared.errors import WaypostError
+from shared.errors import SetupFailed, WaypostError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -117,13 +117,24 @@ def api() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    check: Annotated[
+        bool, typer.Option("--check", help="Run none; status 0 if one of this machine lives")
+    ] = False,
+) -> None:
     """
     Run one worker; run as many as you like. The same as `arq workers.main.WorkerSettings`.
 
     Example: WAYPOST_REDIS_URL=redis://store:6379 waypost worker
     """
-    _become("workers.main")
+    if not check:
+        _become("workers.main")
+    from services.cli.alive import worker_here
+
+    url = Settings.from_env(os.environ).redis_url
+    if not url:
+        raise SetupFailed("there is no store to ask for workers", "set WAYPOST_REDIS_URL")
+    typer.echo(f"{asyncio.run(worker_here(url))} lives")
 
 
 @app.command()

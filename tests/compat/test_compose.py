@@ -72,6 +72,12 @@ class TestThePromises:
     def test_what_runs_long_is_watched(self, name: str) -> None:
         assert "test" in SERVICES[name]["healthcheck"]
 
+    def test_a_worker_is_well_while_it_beats(self) -> None:
+        """Whatever the doctor finds: a dead letter must not take the workers down."""
+        assert ["CMD", "waypost", "worker", "--check"] == SERVICES["worker"]["healthcheck"][
+            "test"
+        ]
+
     @pytest.mark.parametrize("name", OURS)
     def test_no_secret_lies_in_an_environment(self, name: str) -> None:
         """A secret is named as a file."""

@@ -257,17 +257,19 @@ def _told(one: Record | Kept) -> dict[str, object]:
     return {"bytes": size} | {name: getattr(one, name) for name in _COMPARED}
 
 
-def _bounds() -> settings:
-    examples = max(EXAMPLES, settings.default.max_examples) if settings.default else EXAMPLES
-    return settings(max_examples=examples, stateful_step_count=STEPS)
+def compare(url: str, examples: int) -> None:
+    """Play *examples* on the store at *url*, which is emptied."""
+    with asyncio.Runner() as runner:
+        store = runner.run(connect(url))
+        LedgerMachine.runner, LedgerMachine.bench = runner, Bench(store)
+        bounds = settings(max_examples=examples, stateful_step_count=STEPS)
+        try:
+            run_state_machine_as_test(LedgerMachine, settings=bounds)
+        finally:
+            runner.run(store.close())
 
 
 @pytest.mark.timeout(900)
 def test_the_ledger_does_what_its_model_does(valkey: EmbeddedValkey) -> None:
-    with asyncio.Runner() as runner:
-        store = runner.run(connect(valkey.url))
-        LedgerMachine.runner, LedgerMachine.bench = runner, Bench(store)
-        try:
-            run_state_machine_as_test(LedgerMachine, settings=_bounds())
-        finally:
-            runner.run(store.close())
+    profile = settings.default.max_examples if settings.default else 0
+    compare(valkey.url, max(EXAMPLES, profile))

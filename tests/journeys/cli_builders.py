@@ -137,13 +137,14 @@ def busy_port() -> Iterator[int]:
 
 
 @contextmanager
-def a_redis(folder: Path, *settings: str) -> Iterator[str]:
+def a_redis(folder: Path, *settings: str, program: str = "") -> Iterator[str]:
     """A server that is not ours, without an append-only file unless *settings* say so; gives `host:port`."""
+    program = program or str(valkey_server())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [str(valkey_server()), "--port", str(port), "--bind", "127.0.0.1",
+        [program, "--port", str(port), "--bind", "127.0.0.1",
          "--dir", str(folder), "--save", "", *settings],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
