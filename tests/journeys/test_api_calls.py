@@ -82,7 +82,11 @@ class TestWhoMayCall:
 class TestBots:
     async def test_are_made_and_read(self, api):
         made = await api.put(
-            BOT, {"url": "https://bot.example/events", "secret": "whsec_canary"}
+            BOT,
+            {
+                "url": "https://bot.example/events",
+                "secret": "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5",
+            },
         )
         read = await api.get(BOT)
 
@@ -471,6 +475,16 @@ class TestWhatIsWrong:
             ("PUT", BOT, {"url": "ftp://x.example"}, 400, "url: is no http or https URL"),
             ("PUT", BOT, {"url": "http://[::1"}, 400, "url: is no URL"),
             ("PUT", BOT, {"url": "https://" + "x" * 3000}, 400, "url:"),
+            (
+                "PUT",
+                BOT,
+                {"url": "http://169.254.169.254/"},
+                400,
+                "169.254.169.254 is never called",
+            ),
+            ("PUT", BOT, {"url": "http://[fe80::1]/"}, 400, "is never called"),
+            ("PUT", BOT, {"secret": "short"}, 400, "secret: is no secret that can sign"),
+            ("PUT", BOT, {"secret": "whsec_not base64"}, 400, "give whsec_ and base64 of 24"),
             ("PUT", "/v1/admin/bots/a%20b", {}, 400, "botId:"),
             ("PUT", "/v1/admin/bots/" + "b" * 101, {}, 400, "botId:"),
             ("GET", "/v1/admin/bots/nobody", None, 404, "PUT /v1/admin/bots/nobody"),

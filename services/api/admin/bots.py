@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from services.api.answers import (
 )
 from services.api.wire import Call, matching
 from shared.botpress import invalid
+from shared.egress import may_reach, networks
 from shared.errors import NotFound
 from shared.explain import rfc3339
 from shared.secret import Secret
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from shared.model.installations import Bot
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_ANYWHERE = networks(["0.0.0.0/0", "::/0"])
+_SHORTEST_KEY = 16  # bytes
 _CURSOR = re.compile(r"(\d{1,19}-\d{1,19})?", re.ASCII)
 
 
@@ -38,7 +43,7 @@ async def put_bot(ports: ApiPorts, call: Call[Nothing, PutBot]) -> BotAnswer:
         "use letters, digits, dot, dash, underscore; at most 100",
     )
     url = checked_url(call.body.url or "", "url")
-    secret = Secret(call.body.secret.encode()) if call.body.secret else None
+    secret = checked_secret(call.body.secret or "", "secret")
     bot = await ports.bots.put(bot_id, url, secret)
     await ports.audit.entry(
         "admin", "bot.put", bot_id, {"url": bool(url), "secret": bool(secret)}
@@ -95,7 +100,33 @@ def checked_url(url: str, field: str) -> str:
         raise invalid(
             field, "is no http or https URL", "give one such as https://bot.example/events"
         )
+    if _is_never_reached(parts.hostname or ""):
+        fix = "give the address of the bot itself; no setting opens link-local ones"
+        raise invalid(field, f"{parts.hostname} is never called", fix)
     return url
+
+
+def _is_never_reached(host: str) -> bool:
+    """An address that no setting opens; names are judged when they are called."""
+    try:
+        return not may_reach(host, _ANYWHERE)
+    except ValueError:
+        return False
+
+
+def checked_secret(text: str, field: str) -> Secret | None:
+    """A signing secret (https://www.standardwebhooks.com: `whsec_` and base64); empty is none."""
+    if not text:
+        return None
+    encoded = text.removeprefix("whsec_")
+    try:
+        key = text.encode() if encoded == text else base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < _SHORTEST_KEY:
+        fix = f"give whsec_ and base64 of 24 to 64 bytes, or a text of at least {_SHORTEST_KEY}"
+        raise invalid(field, "is no secret that can sign", fix)
+    return Secret(text.encode())
 
 
 def _view(bot: Bot) -> BotView:
