@@ -47,6 +47,7 @@ from workers.keysets import KeySets
 from workers.outbound import Outbound, Policy
 from workers.replies import Replies
 from workers.settling import Settler
+from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
 from workers.tools import Tools
 
@@ -111,6 +112,7 @@ def _with(job: Job, tools: Tools) -> Callable[[Claim], Awaitable[Outcome]]:
 
 async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Tools:
     clock, chance = SystemClock(), SystemChance()
+    gates = Gatekeeper(Gates(store), clock)
     vault = Vault(store, KeyRing.from_file(settings.key_ring_file))
     scripts = await stack.enter_async_context(VrlPool())
     provider = Outbound(Policy(origins=tuple(filter(None, [settings.simulator_url]))))
@@ -129,7 +131,8 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
         bots=Bots(store, vault),
         events=Events(store),
         vault=vault,
-        gates=Gatekeeper(Gates(store), clock),
+        gates=gates,
+        slots=Slots(SLOTS, gates, clock),
         scripts=scripts,
         sealing=SealingKey.from_file(settings.sealing_key_file),
         provider=provider,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workers.catalogue import Catalogue
     from workers.gates import Gatekeeper
     from workers.keysets import KeySets
+    from workers.slots import Slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Tools:
     events: EventsPort
     vault: VaultPort
     gates: Gatekeeper
+    slots: Slots
     scripts: RunsScripts
     sealing: OpensSealed
     provider: Sends  # to providers: public addresses only

@@ -31,7 +31,8 @@ async def delivery(claim: Claim, tools: Tools) -> Outcome:
 
 
 async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tools) -> Outcome:
-    """Hand *raw* to the handler of *owner*."""
+    """Hand *raw* to the handler of *owner*, in a slot that nobody else needs more."""
     if not owner.installation.enabled:
         return Ignored("the installation is disabled", DISABLED)
-    return await runtime_of(owner, tools).webhook(record, raw, owner)
+    async with tools.slots.of(owner.installation.webhook_id):
+        return await runtime_of(owner, tools).webhook(record, raw, owner)
