@@ -111,9 +111,10 @@ class IntegrationView(Given, frozen=True, kw_only=True):
 
 
 class IntegrationAnswer(Given, frozen=True, kw_only=True):
-    """One integration."""
+    """One integration, and what will not work of it."""
 
     integration: IntegrationView
+    warnings: list[str] = []
 
 
 class IntegrationDetail(Given, frozen=True, kw_only=True):
@@ -172,6 +173,14 @@ class NewInstallation(Asked, frozen=True, kw_only=True):
     configuration: dict[str, Any] = {}
     enabled: bool = True
     identifier: Identifier = ""
+
+
+class ChangedInstallation(Asked, frozen=True, kw_only=True):
+    """What to change; what is left out stays. A configuration is given whole, secret fields included."""
+
+    enabled: bool | None = None
+    configuration: dict[str, Any] | None = None
+    integration_id: str | None = None  # of another version of the same integration
 
 
 class InstallationView(Given, frozen=True, kw_only=True):

@@ -6,10 +6,11 @@ from typing import Any
 
 from services.api import examples as given
 from services.api import gates, queues, replays
-from services.api.admin import bots, installations, integrations, links
+from services.api.admin import bots, changes, installations, integrations, links
 from services.api.answers import (
     BotAnswer,
     BotList,
+    ChangedInstallation,
     EventList,
     EventQuery,
     FlowAnswer,
@@ -84,7 +85,7 @@ INTEGRATIONS = (
         method="POST", path="/v1/admin/integrations", name="registerIntegration",
         tag="integrations", summary="Register a definition, or replace it",
         act=integrations.register, body=dict[str, Any], answer=IntegrationAnswer,
-        example=Example(body=given.DEFINITION, answer={"integration": given.INTEGRATION}),
+        example=Example(body=given.DEFINITION, answer={"integration": given.INTEGRATION, "warnings": []}),
     ),
     Operation(
         method="GET", path="/v1/admin/integrations", name="listIntegrations", tag="integrations",
@@ -165,6 +166,14 @@ INSTALLATIONS = (
                 "url": "https://hooks.example/connect/Zk3…", "flowId": given.FLOW_ID,
                 "expiresAt": "2026-09-22T14:13:20.000Z",
             },
+        ),
+    ),
+    Operation(
+        method="PATCH", path="/v1/admin/installations/{webhookId}", name="changeInstallation",
+        tag="installations", summary="Turn it on or off, configure it anew, move it to another version",
+        act=changes.change, body=ChangedInstallation, answer=InstallationAnswer,
+        example=Example(
+            path=_HOOK, body={"enabled": True}, answer={"installation": given.INSTALLATION}
         ),
     ),
     Operation(

@@ -27,7 +27,7 @@ class Api:
 
     def __init__(self, url: str, token: str) -> None:
         """Call *url*, an origin."""
-        self._url, self._token = url, token
+        self.url, self._token = url, token
 
     @classmethod
     def from_settings(cls) -> Api:
@@ -62,12 +62,12 @@ class Api:
         wanted = {
             name: value for name, value in (query or {}).items() if value not in (None, "")
         }
-        url = f"{self._url}/v1/admin/" + "/".join(quote(part, safe="") for part in path)
+        url = f"{self.url}/v1/admin/" + "/".join(quote(part, safe="") for part in path)
         return self._ask(method, url + (f"?{urlencode(wanted)}" if wanted else ""), body)
 
     def health(self) -> Any:
         """`/health` of the staff port: what its store promises."""
-        return self._ask("GET", f"{self._url}/health")
+        return self._ask("GET", f"{self.url}/health")
 
     def _ask(self, method: str, url: str, body: Any = None) -> Any:
         request = Request(  # noqa: S310 - the api's own origin
@@ -86,7 +86,7 @@ class Api:
             raise self._refusal(error) from None
         except (URLError, OSError, HTTPException) as error:
             raise SetupFailed(
-                f"the api does not answer at {self._url} ({getattr(error, 'reason', error)})",
+                f"the api does not answer at {self.url} ({getattr(error, 'reason', error)})",
                 "start it with `waypost up`, or set WAYPOST_API_URL",
             ) from None
         except orjson.JSONDecodeError:
@@ -99,12 +99,12 @@ class Api:
             return self._stranger()
         if error.code in (401, 403):
             fix = "set WAYPOST_ADMIN_TOKEN to the token that the api was started with"
-            return SetupFailed(f"the api at {self._url} refused the admin token", fix)
+            return SetupFailed(f"the api at {self.url} refused the admin token", fix)
         return Refused(message)
 
     def _stranger(self) -> SetupFailed:
         return SetupFailed(
-            f"what answers at {self._url} is not the api of Waypost",
+            f"what answers at {self.url} is not the api of Waypost",
             "set WAYPOST_API_URL to the staff address, which is WAYPOST_API_BIND of the api",
         )
 

@@ -120,6 +120,47 @@ def _fields(given: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+@app.command(name="set")
+def set_one(
+    webhook_id: WebhookId,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether it hears webhooks")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="The whole configuration anew: NAME=VALUE for each field"),
+    ] = None,
+    version: Annotated[
+        str, typer.Option("--to", help="A published version of its integration to move to")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Turn it on or off, configure it anew, or move it to another version; its states stay.
+
+    Examples: waypost installations set 4b2f0c6e-… --disable
+    · waypost installations set 4b2f0c6e-… --to 1.1.0
+    """
+    from shared.storage.definitions import integration_id_of
+
+    api, body = Api.from_settings(), dict[str, Any]()
+    if enabled is not None:
+        body["enabled"] = enabled
+    if field:
+        body["configuration"] = _fields(field)
+    if version:
+        name = api.get("installations", webhook_id)["installation"]["integration"]
+        body["integrationId"] = integration_id_of(name, version)
+    found = api.call("PATCH", ("installations", webhook_id), body=body)
+    if as_json:
+        return show.json(found)
+    one = found["installation"]
+    show.line(
+        f"{one['alias']} on {one['botId']}: {'on' if one['enabled'] else 'off'}, {one['status']}"
+    )
+    return None
+
+
 @app.command()
 def connect(
     webhook_id: WebhookId,

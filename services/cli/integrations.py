@@ -131,21 +131,84 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def add(folder: Folder, as_json: AsJson = False) -> None:
+def add(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder with a definition.toml", exists=True, file_okay=False),
+    ] = None,
+    url: Annotated[
+        str, typer.Option(help="Address of an integration server, written with @botpress/sdk")
+    ] = "",
+    definition: Annotated[
+        Path | None,
+        typer.Option(help="Its definition: JSON in Botpress's shape"),
+    ] = None,
+    link_script: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TYPE=]FILE",
+            help="A VRL script for the link of Connect, instead of the definition's own",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """
     Check a definition and publish it. Code in handlers.py runs where WAYPOST_INTEGRATIONS names the folder.
 
-    Example: waypost integrations add ./acme
+    Examples: waypost integrations add ./acme
+    · waypost integrations add --url http://127.0.0.1:8081 --definition integration.json
     """
+    from services.cli.servers import document_from
     from services.cli.trying import checked
     from shared.integrations.definition import document_of
 
-    # Whether http on this machine is allowed is for the api to say.
-    definition = asyncio.run(checked(folder, allow_loopback=True))
-    found = Api.from_settings().post("integrations", body=document_of(definition))
+    if (folder is None) == (definition is None):
+        raise typer.BadParameter("name a folder, or a file with --definition")
+    if definition is not None:
+        document = document_from(definition, url, link_script or ())
+    elif folder is not None and not (url or link_script):
+        # Whether http on this machine is allowed is for the api to say.
+        document = document_of(asyncio.run(checked(folder, allow_loopback=True)))
+    else:
+        raise typer.BadParameter("--url and --link-script go with --definition")
+    found = Api.from_settings().post("integrations", body=document)
     if as_json:
         return show.json(found)
-    show.line(f"published {found['integration']['name']} {found['integration']['version']}")
+    one = found["integration"]
+    show.line(f"published {one['name']} {one['version']}")
+    for warning in found["warnings"]:
+        show.line(f"warning: {warning}")
+    if definition is not None:
+        _next_steps(one)
+    return None
+
+
+def _next_steps(one: dict[str, Any]) -> None:
+    """What its server must be started with."""
+    show.line(f"its id is {one['id']}; start its server with a token of its own:")
+    show.line(f"  waypost integrations token {one['name']}")
+    show.line(f"secrets that scripts may read, not set yet: {_missing(one)}")
+
+
+@app.command()
+def token(
+    name: Name,
+    note: Annotated[str, typer.Option(help="Which server it is for")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    A runtime token for an integration's own server, and the environment to start it with. Shown this once.
+
+    Example: waypost integrations token acme --note staging
+    """
+    api = Api.from_settings()
+    one = api.get("integrations", name)["integration"]
+    body = {"integrationId": one["id"], "note": note}
+    found = api.post("integrations", "iaks", body=body)
+    if as_json:
+        return show.json(found)
+    origin = one["redirectUrl"].removesuffix("/oauth")
+    show.line(f"BP_API_URL={api.url}\nBP_TOKEN={found['value']}\nBP_WEBHOOK_URL={origin}")
     return None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.errors import Permanent, ScriptFailed, SignatureMismatch
+from shared.errors import Permanent, ScriptFailed, ScriptInvalid, SignatureMismatch
 from shared.handshakes import matching, reply_to
 from shared.model.outcomes import Done, Ignored, Outcome, Settled
 from shared.model.requests import RawRequest, Reply
@@ -89,7 +89,7 @@ async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
             scripts.extract_script,
             await _event(visit, tools),
         )
-    except ScriptFailed as error:
+    except (ScriptFailed, ScriptInvalid) as error:
         return f"the extract script found no identifier: {error}"
     return slices(value) or _nothing(value)
 
@@ -121,7 +121,7 @@ async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
             scripts.fallback_handler_script,
             await _event(visit, tools),
         )
-    except ScriptFailed as error:
+    except (ScriptFailed, ScriptInvalid) as error:
         return Ignored(f"{why}; {error}", Reply(status=200))
     return Ignored(f"{why}; answered by the fallback script", fallback_reply(value))
 

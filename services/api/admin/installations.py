@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -48,7 +48,7 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
     )
     bot = await bot_by_id(ports, call.path["botId"])
     integration_id, definition = await _integration(ports, wanted.integration)
-    values = _configuration(definition, wanted)
+    values = configuration_of(definition, wanted.configuration_type, wanted.configuration)
     installation = Installation(
         webhook_id=_webhook_id(ports),
         bot_id=bot.id,
@@ -58,7 +58,7 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
         configuration_type=wanted.configuration_type,
         configuration=values.public,
         enabled=wanted.enabled,
-        status="registration_pending" if _has_handler(definition) else "registered",
+        status="registration_pending" if has_handler(definition) else "registered",
         connection="pending" if can_connect(definition, wanted.configuration_type) else "none",
         created_at=ports.clock.now(),
         updated_at=ports.clock.now(),
@@ -66,11 +66,11 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
     await _keep(ports, installation, values)
     await _bind(ports, installation, definition, wanted.identifier)
     if _may_register(definition, wanted):
-        await _ask_to_register(ports, installation)
+        await ask_to_register(ports, installation)
     await ports.audit.entry(
         "admin", "installation.made", installation.webhook_id, {"alias": alias, "bot": bot.id}
     )
-    return InstallationAnswer(installation=await _seen(ports, installation.webhook_id))
+    return InstallationAnswer(installation=await seen(ports, installation.webhook_id))
 
 
 async def _integration(ports: ApiPorts, name: str) -> tuple[str, Definition]:
@@ -82,13 +82,16 @@ async def _integration(ports: ApiPorts, name: str) -> tuple[str, Definition]:
         ) from None
 
 
-def _configuration(definition: Definition, wanted: NewInstallation) -> Filled:
+def configuration_of(
+    definition: Definition, kind: str | None, values: dict[str, Any]
+) -> Filled:
+    """*values* as the configuration type *kind* wants them, secret ones apart."""
     try:
-        type_of(definition, wanted.configuration_type)
+        type_of(definition, kind)
     except NotFound as error:
         raise invalid("configurationType", str(error), "null is the default type") from None
     try:
-        return filled(definition, wanted.configuration_type, wanted.configuration)
+        return filled(definition, kind, values)
     except (DefinitionInvalid, Misspelt) as error:
         raise invalid(f"configuration.{error.field}", error.problem, error.fix) from None
 
@@ -97,7 +100,8 @@ def _webhook_id(ports: ApiPorts) -> str:
     return str(uuid.UUID(bytes=ports.chance.token(16), version=4))
 
 
-def _has_handler(definition: Definition) -> bool:
+def has_handler(definition: Definition) -> bool:
+    """Whether it brings code that can set itself up."""
     return bool(definition.url) or definition.runtime in {"python", "botpress"}
 
 
@@ -107,7 +111,7 @@ def _may_register(definition: Definition, wanted: NewInstallation) -> bool:
     scripts = type_of(definition, kind).identifier
     is_required = bool(definition.url and scripts and scripts.required)
     must_connect = is_required and can_connect(definition, kind) and not wanted.identifier
-    return _has_handler(definition) and wanted.enabled and not must_connect
+    return has_handler(definition) and wanted.enabled and not must_connect
 
 
 async def _keep(ports: ApiPorts, installation: Installation, values: Filled) -> None:
@@ -137,7 +141,7 @@ async def _bind(
     )
 
 
-async def _ask_to_register(ports: ApiPorts, installation: Installation) -> None:
+async def ask_to_register(ports: ApiPorts, installation: Installation) -> None:
     """A worker lets the integration's own code set itself up; the api never runs handlers."""
     webhook_id = installation.webhook_id
     ticket = Accept(
@@ -172,7 +176,7 @@ async def list_installations(
 
 async def get_installation(ports: ApiPorts, call: Call[Nothing, None]) -> InstallationAnswer:
     """Read an installation."""
-    return InstallationAnswer(installation=await _seen(ports, call.path["webhookId"]))
+    return InstallationAnswer(installation=await seen(ports, call.path["webhookId"]))
 
 
 async def uninstall(ports: ApiPorts, call: Call[Nothing, None]) -> ReceiptAnswer:
@@ -220,7 +224,8 @@ async def definition_of(ports: ApiPorts, installation: Installation) -> Definiti
     )
 
 
-async def _seen(ports: ApiPorts, webhook_id: str) -> InstallationView:
+async def seen(ports: ApiPorts, webhook_id: str) -> InstallationView:
+    """It, as the api shows it now."""
     return view(ports, await by_webhook_id(ports, webhook_id))
 
 

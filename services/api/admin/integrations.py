@@ -20,7 +20,7 @@ from services.api.answers import (
 )
 from services.api.wire import Call, names
 from shared.botpress import invalid
-from shared.errors import NotFound
+from shared.errors import NotFound, ScriptInvalid
 from shared.integrations.configurations import (
     can_connect,
     configuration_fields,
@@ -47,7 +47,7 @@ async def register(ports: ApiPorts, call: Call[Nothing, dict[str, Any]]) -> Inte
     """Register a definition, or replace it; nothing changes unless all of it is right."""
     given = shaped(call.body)
     definition = decode(given.document, "body", allow_loopback=ports.settings.allow_loopback)
-    await compile_scripts(definition, ports.scripts)
+    warnings = await _compiled(definition, ports)
     integration_id = await ports.definitions.publish(
         stored(definition), definition.name, definition.version, door_of(definition)
     )
@@ -56,7 +56,23 @@ async def register(ports: ApiPorts, call: Call[Nothing, dict[str, Any]]) -> Inte
     await ports.audit.entry(
         "admin", "integration.registered", definition.name, {"version": definition.version}
     )
-    return IntegrationAnswer(integration=await _view(ports, integration_id, definition))
+    view = await _view(ports, integration_id, definition)
+    return IntegrationAnswer(integration=view, warnings=warnings)
+
+
+async def _compiled(definition: Definition, ports: ApiPorts) -> list[str]:
+    """
+    Compile every script; what does not compile is refused, or told where a server's author wrote it.
+
+    Integrations that run at Botpress have such scripts (LinkedIn's), and the rest of them works all the same.
+    """
+    try:
+        await compile_scripts(definition, ports.scripts)
+    except ScriptInvalid as error:
+        if definition.url:
+            return [f"{error}; it counts as a script that finds nothing"]
+        raise
+    return []
 
 
 async def list_all(ports: ApiPorts, call: Call[Nothing, None]) -> IntegrationList:
