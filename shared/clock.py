@@ -73,5 +73,28 @@ def new_id(prefix: str, clock: Clock, chance: Chance) -> str:
     return f"{prefix}_{_base32(number)}"
 
 
+def first_id(prefix: str, ms: int) -> str:
+    """
+    An id before all that are made in that millisecond since 1970, and behind all that were made earlier.
+
+    >>> first_id("req", 1_790_000_000_000)
+    'req_01m3250v000000000000000000'
+    """
+    return f"{prefix}_{_base32(ms << 80)}"
+
+
+def time_of(id: str) -> int:
+    """
+    When an id was made, in milliseconds since 1970.
+
+    >>> time_of("req_01m3250v000000000000000000")
+    1790000000000
+    """
+    number = 0
+    for character in id.rpartition("_")[2]:
+        number = number << 5 | _CROCKFORD.index(character)
+    return number >> 80
+
+
 def _base32(number: int) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

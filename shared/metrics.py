@@ -27,6 +27,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("accept_seconds", "histogram", (), "from the last byte read to on disk"),
     Metric("http_requests_total", "counter", ("program", "route", "method", "status"), "HTTP answers"),
     Metric("http_seconds", "histogram", ("program", "route"), "time to an HTTP answer"),
+    Metric("integration_analytics_total", "counter", ("integration",), "what integrations counted (`trackAnalytics`)"),
     Metric("jobs_settled_total", "counter", ("job", "outcome"), "jobs that came to an end"),
     Metric("job_seconds", "histogram", ("job",), "from claim to end"),
     Metric("wait_seconds", "histogram", ("job",), "from ready to claim"),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
+from services.api.allowance import tell
 from services.api.auth import staff_only
+from services.api.chat.wire import chat_handler_of
 from services.api.console.pages import add_console
 from services.api.gauges import gauges
 from services.api.openapi import document
@@ -19,12 +21,14 @@ from services.web import add_health, add_metrics, web_app
 
 if TYPE_CHECKING:
     from services.api.wire import Operation
+    from services.web import Handler
 
 
 def api_app(ports: ApiPorts) -> web.Application:
-    """The app of the staff port. `/v1/chat` is left for Botpress's runtime API."""
+    """The app of the staff port: staff calls, Botpress's runtime API at `/v1/chat`, and the console."""
     app = web_app(ports.edge)
     app[PORTS] = ports
+    app.on_response_prepare.append(tell)
     _add_operations(app)
     _add_document(app, ports.settings.api_url)
     add_health(app, lambda: _store_of(ports))
@@ -45,7 +49,13 @@ def _add_operations(app: web.Application) -> None:
     for path, operations in by_path.items():
         resource = app.router.add_resource(path)
         for operation in operations:
-            resource.add_route(operation.method, staff_only(handler_of(operation)))
+            resource.add_route(operation.method, _handler(operation))
+
+
+def _handler(operation: Operation) -> Handler:
+    if operation.access == "runtime":
+        return chat_handler_of(operation)
+    return staff_only(handler_of(operation))
 
 
 def _add_document(app: web.Application, origin: str) -> None:

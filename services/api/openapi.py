@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from services.api.answers import Nothing
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.api.wire import Operation
 
+_BEARER = {"type": "http", "scheme": "bearer"}
+_CALLER = ("x-bot-id", "x-integration-id", "x-integration-alias")
 _REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"{(\w+)}")
 _ABOUT = (
-    "Staff calls of Waypost. Send `Authorization: Bearer TOKEN` with the admin token. Names in paths are"
-    " percent-encoded (`handle%2Fname`). Times are RFC 3339, UTC. Errors have"
-    " Botpress's shape and name the field and the fix."
+    "Staff calls of Waypost, and Botpress's runtime API below `/v1/chat`. Send `Authorization: Bearer TOKEN`:"
+    " with the admin token, or there with a runtime token of the integration. Names in paths are"
+    " percent-encoded (`handle%2Fname`). In a query a list repeats its name, and a tag is `tags.NAME=VALUE`."
+    " Times are RFC 3339, UTC. Errors have Botpress's shape and name the field and the fix."
 )
 
 
@@ -50,7 +51,7 @@ def document(operations: Sequence[Operation], origin: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"admin": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": dict.fromkeys(("admin", "runtime"), _BEARER),
         },
     }
 
@@ -76,9 +77,13 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": operation.name,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation, schemas)],
+        "parameters": [
+            *_path_parameters(operation),
+            *_query_parameters(operation, schemas),
+            *_header_parameters(operation),
+        ],
         "responses": {
-            "200": {
+            str(operation.status): {
                 "description": operation.summary,
                 "content": _json(operation.answer, operation.example.answer),
             },
@@ -88,6 +93,8 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             },
         },
     }
+    if operation.access != "admin":
+        described["security"] = [{operation.access: []}]
     if operation.body is not None:
         content = _json(operation.body, operation.example.body)
         described["requestBody"] = {"required": True, "content": content}
@@ -115,7 +122,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str, Any]]:
-    if operation.query is Nothing:
+    if not operation.query.__struct_fields__:
         return []
     fields = schemas[operation.query.__name__]["properties"]
     return [
@@ -127,6 +134,17 @@ def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dic
             **_shown(operation, name),
         }
         for name, schema in fields.items()
+    ]
+
+
+def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
+    """For which installation an integration's server calls."""
+    if operation.access == "admin":
+        return []
+    schema = {"type": "string"}
+    return [
+        {"name": name, "in": "header", "required": name != _CALLER[-1], "schema": schema}
+        for name in _CALLER
     ]
 
 

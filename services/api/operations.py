@@ -31,6 +31,7 @@ from services.api.answers import (
     SecretList,
     TokenAnswer,
 )
+from services.api.chat.operations import RUNTIME
 from services.api.ledger_answers import (
     ActedAnswer,
     BodyAnswer,
@@ -302,4 +303,6 @@ GATES = (
     ),
 )  # fmt: skip
 
-OPERATIONS: tuple[Operation, ...] = (*BOTS, *INTEGRATIONS, *INSTALLATIONS, *REQUESTS, *GATES)
+OPERATIONS: tuple[Operation, ...] = (
+    *BOTS, *INTEGRATIONS, *INSTALLATIONS, *REQUESTS, *GATES, *RUNTIME,
+)  # fmt: skip

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from services.api.allowance import USUAL, Allowances
+from services.api.known import Known
 from services.web import Edge
 from shared.clock import Chance, Clock
 from shared.integrations.scripts import Scripts
 from shared.secret import KeyRing
 from shared.storage.audit import Audit
 from shared.storage.bots import Bots, Events
+from shared.storage.callers import Callers
 from shared.storage.checks import Promise, promise
 from shared.storage.connection import Store
 from shared.storage.definitions import Definitions
@@ -21,6 +24,8 @@ from shared.storage.gates import Gates
 from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
+from shared.storage.objects import Objects
+from shared.storage.schedule import Schedule
 from shared.storage.sessions import Sessions
 from shared.storage.states import States
 from shared.storage.tokens import RuntimeTokens
@@ -36,6 +41,7 @@ class ApiSettings:
     admin_token: str = field(repr=False)
     return_to: tuple[str, ...] = ()  # origins a connect page may send people to
     allow_loopback: bool = False  # definitions may name http providers on this machine
+    calls_a_second: int = USUAL  # of one installation, on the runtime API
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,11 @@ class ApiPorts:
     secrets: Secrets
     vault: Vault
     tokens: RuntimeTokens
+    callers: Callers
+    known: Known
+    allowances: Allowances
+    objects: Objects
+    schedule: Schedule
     sessions: Sessions
     audit: Audit
     scripts: Scripts
@@ -71,7 +82,7 @@ def ports_over(
     store: Store, settings: ApiSettings, edge: Edge, ring: KeyRing, scripts: Scripts
 ) -> ApiPorts:
     """Everything a call may touch, over one store."""
-    vault = Vault(store, ring)
+    vault, definitions = Vault(store, ring), Definitions(store)
     return ApiPorts(
         settings=settings,
         edge=edge,
@@ -79,7 +90,7 @@ def ports_over(
         chance=edge.chance,
         ledger=Ledger(store),
         inspection=Inspection(store),
-        definitions=Definitions(store),
+        definitions=definitions,
         installations=Installations(store, vault),
         states=States(store, vault),
         flows=Flows(store),
@@ -89,6 +100,11 @@ def ports_over(
         secrets=Secrets(store, vault),
         vault=vault,
         tokens=RuntimeTokens(store, edge.clock, edge.chance),
+        callers=Callers(store),
+        known=Known(definitions, edge.clock),
+        allowances=Allowances(edge.clock, settings.calls_a_second),
+        objects=Objects(store),
+        schedule=Schedule(store),
         sessions=Sessions(store),
         audit=Audit(store),
         scripts=scripts,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from services.api.answers import Asked, Given, Nothing
+from services.api.answers import Given, Nothing
 from services.api.ports import PORTS, ApiPorts
 from services.web import read_body
 from shared.botpress import Refusal, invalid
@@ -19,7 +19,7 @@ from shared.integrations.spelling import Misspelt, check_spelling, mistyped
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Q = TypeVar("Q", bound=Asked)
+Q = TypeVar("Q", bound=Struct)
 B = TypeVar("B")
 A = TypeVar("A", bound=Struct)
 
@@ -50,8 +50,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     path: str
     name: str  # operationId
     summary: str
-    act: Callable[[ApiPorts, Call[Any, Any]], Awaitable[Struct]]
-    query: type[Asked] = Nothing
+    act: Callable[[ApiPorts, Any], Awaitable[Struct]]
+    query: type[Struct] = Nothing
+    status: int = 200
+    access: Literal["admin", "runtime"] = "admin"  # staff, or an integration's own server
     body: Any = None  # a record; `dict[str, Any]` where the handler checks; None: no body
     answer: type[Given]
     example: Example
@@ -63,9 +65,9 @@ def handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.Re
 
     async def handler(request: web.Request) -> web.Response:
         call = Call(
-            path=_path_of(request),
+            path=path_of(request),
             query=_query_of(request, operation.query),
-            body=await _body_of(request, operation.body),
+            body=await body_of(request, operation.body),
         )
         return json_answer(await operation.act(request.app[PORTS], call))
 
@@ -104,7 +106,8 @@ def check_escapes(raw_path: str) -> None:
         raise invalid("path", "holds a control character", "leave it out")
 
 
-def _path_of(request: web.Request) -> dict[str, str]:
+def path_of(request: web.Request) -> dict[str, str]:
+    """The parts of the path, percent-decoded; a `Refusal` where they cannot be."""
     check_escapes(request.raw_path)
     return dict(request.match_info)
 
@@ -117,7 +120,8 @@ def _query_of(request: web.Request, record: type[Q]) -> Q:
     return as_record(dict(given), record, "query", strict=False)
 
 
-async def _body_of(request: web.Request, record: Any) -> Any:
+async def body_of(request: web.Request, record: Any) -> Any:
+    """The body as *record*; None where the call has none."""
     if record is None:
         return None
     encoding = request.headers.get("Content-Encoding", "identity")
@@ -145,7 +149,8 @@ def as_record(
 ) -> A:
     """*document* as *record*; raises a `Refusal` that names the field and what to write there."""
     try:
-        check_spelling(document, record)
+        if _knows_all(record):
+            check_spelling(document, record)
         return msgspec.convert(document, record, strict=strict)
     except msgspec.ValidationError as error:
         raise _refusal(mistyped(error), whole) from None
@@ -153,6 +158,11 @@ def as_record(
         raise _refusal(error, whole) from None
     except RecursionError:
         raise invalid(whole, "is nested too deeply", "see /openapi.json") from None
+
+
+def _knows_all(record: Any) -> bool:
+    config = getattr(record, "__struct_config__", None)
+    return config is None or config.forbid_unknown_fields
 
 
 def _refusal(error: Misspelt, whole: str) -> Refusal:

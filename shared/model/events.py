@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from shared.model.jobs import Accept
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -20,3 +23,25 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     identifier: str
     delivery_id: str
     payload: dict[str, Any]
+    conversation_id: str | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    message_id: str | UnsetType = UNSET
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """The stored body of an `event` record."""
+
+    event: Event
+
+
+def accept_of(event: Event, id: str) -> Accept:
+    """The record by which a worker carries *event* to its bot's URL."""
+    return Accept(
+        id=id,
+        job="event",
+        body=msgspec.msgpack.encode(Outgoing(event=event)),
+        integration=event.integration,
+        lane=event.webhook_id,
+        installation=event.webhook_id,
+        bot=event.bot_id,
+    )

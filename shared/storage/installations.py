@@ -62,6 +62,11 @@ class Installations:
         found = await self._redis.hget(keys.key("aliases", bot_id), alias)  # type: ignore[misc]
         return await self.by_webhook_id(found.decode()) if found else None
 
+    async def on_bot(self, bot_id: str) -> Sequence[Installation]:
+        """All that a bot has."""
+        found = await self._redis.hvals(keys.key("aliases", bot_id))  # type: ignore[misc]
+        return await self._loaded(sorted(webhook_id.decode() for webhook_id in found))
+
     async def list(
         self,
         bot: str | None = None,

@@ -47,6 +47,10 @@ aliases:BOT                        hash    ALIAS: webhookId
 hook:WEBHOOKID                     string  integration name; all the ingress may know
 state-of:WEBHOOKID:TYPE:OWNER:NAME hash    a state, sealed
 states-of:WEBHOOKID                set     its states' keys
+objects:WEBHOOKID:KIND             hash    ID: JSON of a user, conversation, message, event; `*ID`: terms
+terms:WEBHOOKID:KIND               zset    TERM ID pairs by which objects are found, without scores
+registrations                      zset    webhookIds by when they are registered again (ms)
+register-every                     hash    WEBHOOKID: ms between two of these times
 link:HASH                          string  `ConnectLink` JSON; expires
 flow:ID                            string  `Flow` JSON; expires
 flow-of:WEBHOOKID                  string  the installation's one current flow

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
-_PARTS = (
-    "binding",
-    "gates",
-)  # files that are no scripts: put in front of those that call their functions
+# Files that are no scripts: put in front of those that call their functions.
+_PARTS = ("binding", "gates", "objects")
 
 
 class Scripts:

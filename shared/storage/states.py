@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from shared.clock import Clock, SystemClock
 from shared.errors import NotFound
@@ -40,9 +40,10 @@ class _Place(NamedTuple):
 
     @property
     def key(self) -> str:
-        return keys.key(
-            "state-of", self.installation.webhook_id, self.type, self.owner, self.name
-        )
+        # A state of the type `integration` is the installation's own. Its owner is the id of a version, and a new
+        # version of the integration must find what the one before it kept.
+        owner = "" if self.type == "integration" else self.owner
+        return keys.key("state-of", self.installation.webhook_id, self.type, owner, self.name)
 
 
 class _Found(NamedTuple):
@@ -89,14 +90,15 @@ class States:
 
     async def patch(
         self, installation: Installation, type: StateType, owner: str, name: str,
-        payload: Mapping[str, Any], *, expiry: int | None = None,
+        payload: Mapping[str, Any], *, expiry: int | UnsetType | None = UNSET,
     ) -> StoredState:  # fmt: skip
         """Merge the top level into what is there; `NotFound` when nothing is. Keeps the expiry unless given."""
         place = _Place(installation, type, owner, name)
         while True:
             found = await self._needed(place)
             merged = {**found.state.payload, **payload}
-            meta = self._meta(place, found, expiry or found.state.expiry)
+            kept = found.state.expiry if isinstance(expiry, UnsetType) else expiry
+            meta = self._meta(place, found, kept)
             if await self._put(place, "same", found.sealed, merged, meta):
                 return _state(place, merged, meta)
 
@@ -151,6 +153,27 @@ class States:
             together.srem(keys.key("states-of", installation.webhook_id), where)
             removed = await together.execute()
         return bool(removed[0])
+
+    async def cleared(
+        self, installation: Installation, type: StateType, owner: str, name: str
+    ) -> StoredState:
+        """Remove one, and tell what is there now: an empty payload that nobody can read back."""
+        await self.delete(installation, type, owner, name)
+        place = _Place(installation, type, owner, name)
+        return _state(place, {}, self._meta(place, None, None))
+
+    async def delete_of(self, installation: Installation, type: StateType, owner: str) -> int:
+        """Remove every state of one conversation or user; returns how many there were."""
+        start = _Place(installation, type, owner, "").key.encode()
+        index = keys.key("states-of", installation.webhook_id)
+        found = await self._redis.smembers(index)  # type: ignore[misc]
+        theirs = [place for place in found if place.startswith(start)]
+        if theirs:
+            async with self._redis.pipeline() as together:
+                together.delete(*theirs)
+                together.srem(index, *theirs)
+                await together.execute()
+        return len(theirs)
 
     async def delete_all(self, webhook_id: str) -> int:
         """Remove every state of an installation; returns how many there were."""

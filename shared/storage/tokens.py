@@ -45,27 +45,13 @@ class RuntimeTokens:
         value = _PREFIX + random
         claims = Claims(
             id=new_id("iak", self._clock, self._chance), integration_id=integration_id, note=note,
-            created_at=self._clock.now(), hash=_hash(value),
+            created_at=self._clock.now(), hash=hash_of(value),
         )  # fmt: skip
         async with self._redis.pipeline() as together:
             together.set(keys.key("token", claims.hash), msgspec.json.encode(claims))
             together.hset(keys.key("tokens"), claims.id, claims.hash)
             await together.execute()
         return claims.id, value
-
-    async def check(self, value: str) -> Claims | None:
-        """
-        What *value* stands for, or None.
-
-        Only its hash meets the store, so how long the look-up takes tells nothing about a value; the
-        hashes are then compared in constant time, should the store ever match loosely.
-        """
-        if not value.startswith(_PREFIX):
-            return None
-        wanted = _hash(value)
-        found = await self._redis.get(keys.key("token", wanted))
-        claims = msgspec.json.decode(found, type=Claims) if found else None
-        return claims if claims and hmac.compare_digest(claims.hash, wanted) else None
 
     async def revoke(self, token_id: str) -> bool:
         """End a token; False when there is none with that id."""
@@ -79,5 +65,12 @@ class RuntimeTokens:
         return True
 
 
-def _hash(value: str) -> str:
+def hash_of(value: str) -> str:
+    """All that the store knows of a token, so how long a look-up takes tells nothing about one."""
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def claims_of(found: bytes | None, wanted: str) -> Claims | None:
+    """The claims that lie under the hash *wanted*, compared once more in constant time."""
+    claims = msgspec.json.decode(found, type=Claims) if found else None
+    return claims if claims and hmac.compare_digest(claims.hash, wanted) else None

@@ -11,17 +11,20 @@ from aiohttp import ClientSession
 
 from services.api import examples
 from services.api.app import api_app
+from services.api.chat import examples as talk
 from services.api.ports import ApiPorts, ApiSettings, ports_over
 from services.listener import serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.integrations.scripts import Scripts
+from shared.model.chat import ChatEvent, Conversation, Message, User, terms_of
 from shared.model.installations import Installation
 from shared.model.jobs import Accept, Record
 from shared.model.requests import RawRequest
 from shared.secret import KeyRing
 from shared.storage.connection import Store
 from shared.storage.ledger import Ending
+from shared.storage.objects import Shelf
 from shared.telemetry import get_logger
 
 TOKEN = "admin-token-of-the-tests"
@@ -74,11 +77,11 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(store: Store, scripts: Scripts) -> AsyncIterator[Api]:
+async def running_api(store: Store, scripts: Scripts, **more: Any) -> AsyncIterator[Api]:
     """Serve an api over *store* for one block."""
     settings = ApiSettings(
         public_url=PUBLIC, api_url="http://127.0.0.1", admin_token=TOKEN,
-        return_to=("https://app.example",), allow_loopback=True,
+        return_to=("https://app.example",), allow_loopback=True, **more,
     )  # fmt: skip
     edge = Edge(name="api", clock=SystemClock(), chance=SystemChance(), log=get_logger())
     ports = ports_over(store, settings, edge, KeyRing.generate(), scripts)
@@ -108,6 +111,32 @@ async def with_installation(api: Api, **parts: Any) -> Installation:
     installation = Installation(**(facts | parts))
     await api.ports.installations.create(installation)
     return installation
+
+
+async def as_integration(
+    api: Api,
+    alias: str,
+    bot: str = examples.BOT_ID,
+    integration_id: str = examples.INTEGRATION_ID,
+) -> dict[str, str]:
+    """The headers by which an integration's own server calls for one of its installations."""
+    _, token = await api.ports.tokens.issue(integration_id)
+    return {
+        "Authorization": f"Bearer {token}", "x-bot-id": bot, "x-integration-id": integration_id,
+        "x-integration-alias": alias,
+    }  # fmt: skip
+
+
+async def with_talk(api: Api) -> None:
+    """The user, conversation, message and event of the examples."""
+    documents = {
+        "user": talk.USER, "conversation": talk.CONVERSATION, "message": talk.MESSAGE, "event": talk.EVENT,
+    }  # fmt: skip
+    kinds = {"user": User, "conversation": Conversation, "message": Message, "event": ChatEvent}
+    for kind, document in documents.items():
+        one = msgspec.convert(document, kinds[kind])
+        shelf = Shelf(HOOK, kind)
+        await api.ports.objects.put(shelf, one.id, msgspec.json.encode(one), terms_of(one))
 
 
 def a_request(id: str = examples.REQUEST_ID, **parts: Any) -> RawRequest:

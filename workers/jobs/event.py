@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.model.events import Outgoing
 from shared.model.outcomes import Done, Outcome
-from workers.runtime.events import Outgoing
 from workers.runtime.posting import post
 
 if TYPE_CHECKING:

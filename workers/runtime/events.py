@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 
 from shared.errors import HandlerUnavailable
-from shared.model.events import Event
-from shared.model.jobs import Accept
+from shared.model.events import Event, accept_of
 from shared.model.outcomes import Done, Outcome, StreamedEvent
 from shared.model.requests import Reply
 from workers.runtime.posting import post
@@ -19,12 +17,6 @@ if TYPE_CHECKING:
     from shared.model.jobs import Record
     from workers.installed import Installed
     from workers.tools import Tools
-
-
-class Outgoing(Struct, frozen=True, kw_only=True):
-    """The stored body of an `event` record."""
-
-    event: Event
 
 
 def event_of(
@@ -71,18 +63,7 @@ async def emit(record: Record, event: Event, tools: Tools) -> None:
         await tools.events.append(event, f"{event.id}{again}")
         return
     suffix = event.id.partition("_")[2]
-    (stored,) = await tools.ledger.accept(
-        [
-            Accept(
-                id=f"dlv_{suffix}_out{again.replace(':', '')}",
-                job="event",
-                body=msgspec.msgpack.encode(Outgoing(event=event)),
-                integration=event.integration,
-                lane=event.webhook_id,
-                installation=event.webhook_id,
-                bot=event.bot_id,
-            )
-        ]
-    )
+    id = f"dlv_{suffix}_out{again.replace(':', '')}"
+    (stored,) = await tools.ledger.accept([accept_of(event, id)])
     if stored.status == "full":
         raise HandlerUnavailable("the queue is full, so an event could not be stored")

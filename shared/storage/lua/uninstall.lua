@@ -1,5 +1,5 @@
 -- uninstall(webhookId) -> 1 | 0 when it did not exist
--- Its binding, states, flow and data key go with it; the end of its binding is remembered, so that what
+-- Its binding, states, objects, schedule, flow and data key go with it; the end of its binding is remembered, so that what
 -- is parked from before is never released to another bot.
 local id = ARGV[1]
 local home, states = P .. 'installation:' .. escaped(id), P .. 'states-of:' .. escaped(id)
@@ -12,6 +12,11 @@ redis.call('UNLINK', home, states, P .. 'hook:' .. escaped(id), P .. 'flow-of:' 
   P .. 'datakey:' .. escaped('installation:' .. id))
 local aliases = P .. 'aliases:' .. escaped(facts['botId'])
 if redis.call('HGET', aliases, facts['alias']) == id then redis.call('HDEL', aliases, facts['alias']) end
+for _, kind in ipairs({'user', 'conversation', 'message', 'event'}) do
+  redis.call('UNLINK', P .. 'objects:' .. escaped(id) .. ':' .. kind, P .. 'terms:' .. escaped(id) .. ':' .. kind)
+end
+redis.call('HDEL', P .. 'register-every', id)
+redis.call('ZREM', P .. 'registrations', id)
 redis.call('ZREM', P .. 'installations', id)
 redis.call('PUBLISH', P .. 'doors', 'hook:' .. id)
 return 1

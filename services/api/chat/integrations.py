@@ -1,0 +1,67 @@
+"""What an integration says of its installation: the identifier it is bound to, and when to register it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UnsetType
+
+from services.api.chat.records import Analytics, Configure, Done, Silence
+from shared.botpress import invalid
+from shared.model.periods import PERIODS
+from shared.storage.flows import ENDED
+
+if TYPE_CHECKING:
+    from services.api.chat.wire import ChatCall
+    from services.api.ports import ApiPorts
+    from shared.model.installations import Connection, Installation
+
+
+async def configure(ports: ApiPorts, call: ChatCall[Silence, Configure]) -> Done:
+    """Bind, unbind, schedule; what is absent stays as it is."""
+    home, wanted = call.caller.installation, call.body
+    if isinstance(wanted.sandbox_identifiers, dict):
+        fix = "null takes all of them away"
+        raise invalid("sandboxIdentifiers", "Waypost knows no sandbox identifiers", fix)
+    if not isinstance(wanted.identifier, UnsetType):
+        await _bind(ports, call, wanted.identifier or "")
+    if not isinstance(wanted.schedule_register_call, UnsetType):
+        period = PERIODS.get(wanted.schedule_register_call or "")
+        await ports.schedule.every(home.webhook_id, period)
+    return Done()
+
+
+async def _bind(ports: ApiPorts, call: ChatCall[Silence, Configure], identifier: str) -> None:
+    """
+    Bind the installation; `Conflict` where another one has the identifier and no connect flow proves who it is.
+
+    Inside a flow the last one wins, as the definition's `ownership` says.
+    """
+    home = call.caller.installation
+    await ports.ledger.bind(
+        home.integration, identifier, home.webhook_id, call.caller.definition.ownership,
+        in_flow=await _is_connecting(ports, home),
+    )  # fmt: skip
+    connection = _connection(home, identifier)
+    if connection != home.connection:
+        await ports.installations.update(home.webhook_id, connection=connection)
+
+
+async def _is_connecting(ports: ApiPorts, home: Installation) -> bool:
+    flow = await ports.flows.current_flow(home.webhook_id)
+    return flow is not None and flow.status not in ENDED and flow.expires_at > ports.clock.now()
+
+
+def _connection(home: Installation, identifier: str) -> Connection:
+    """One that nobody can connect with a click stays as it is."""
+    if home.connection == "none":
+        return "none"
+    return "connected" if identifier else "pending"
+
+
+async def track(ports: ApiPorts, call: ChatCall[Silence, Analytics]) -> Done:
+    """Count something; the operator sees how much, by integration."""
+    integration = call.caller.installation.integration
+    amount = max(call.body.count, 0.0)
+    ports.edge.metrics.count("integration_analytics_total", amount, integration=integration)
+    return Done()

@@ -1,0 +1,88 @@
+"""From an integration's HTTP request to a typed call for one installation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Struct
+
+from services.api.allowance import ALLOWANCE
+from services.api.chat.caller import Caller, caller_of
+from services.api.ports import PORTS
+from services.api.wire import Call, as_record, body_of, json_answer, path_of
+from services.web import REQUEST_ID
+from shared.botpress import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from services.api.wire import Operation
+
+Q = TypeVar("Q", bound=Struct)
+B = TypeVar("B")
+
+_TAG = "tags."
+
+
+class ChatCall(Call[Q, B], frozen=True, kw_only=True):
+    """One call of one installation."""
+
+    caller: Caller
+    id: str  # of this call, also in the log
+
+
+def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The aiohttp handler that knows the caller, decodes, acts and encodes."""
+
+    async def handler(request: web.Request) -> web.Response:
+        ports = request.app[PORTS]
+        caller = await caller_of(request, ports)
+        request[ALLOWANCE] = ports.allowances.take(caller.home)
+        request[ALLOWANCE].check()
+        call = ChatCall(
+            path=path_of(request),
+            query=query_of(request.rel_url.raw_query_string, operation.query),
+            body=await body_of(request, operation.body),
+            caller=caller,
+            id=request[REQUEST_ID],
+        )
+        return json_answer(await operation.act(ports, call), operation.status)
+
+    return handler
+
+
+def query_of(raw: str, record: type[Q]) -> Q:
+    """
+    The query as Botpress's client writes it: a list repeats its name, and a tag is `tags.NAME`.
+
+    What follows the first dot is the tag's name, dots included.
+    """
+    values: dict[str, list[str]] = defaultdict(list)
+    tags: dict[str, str] = {}
+    for name, value in parse_qsl(raw, keep_blank_values=True):
+        if name.startswith(_TAG):
+            tags[name.removeprefix(_TAG)] = value
+        else:
+            values[name.removesuffix("[]")].append(value)
+    found = {name: _one_or_all(name, given, record) for name, given in values.items()}
+    return as_record(found | ({"tags": tags} if tags else {}), record, "query", strict=False)
+
+
+def _one_or_all(name: str, given: list[str], record: type[Struct]) -> Any:
+    if name in _lists(record):
+        return given
+    if len(given) > 1:
+        raise invalid(name, "is given more than once", "give it once")
+    return given[0]
+
+
+@cache
+def _lists(record: type[Struct]) -> frozenset[str]:
+    fields = msgspec.structs.fields(record)
+    return frozenset(one.encode_name for one in fields if get_origin(one.type) is tuple)
