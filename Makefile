@@ -20,10 +20,10 @@ help: ## list the commands
 install: $(VENV)/.developer ## .venv with everything a developer needs
 
 demo: $(VENV)/.operator ## the whole system on simulated providers; ONCE=1 ends when all has arrived
-	@$(BIN)/waypost demo $(if $(ONCE),--once)
+	@$(BIN)/waypost demo $(if $(ONCE),--once) $(ARGS)
 
-up: $(VENV)/.operator ## ingress, worker, api and an embedded Valkey on this machine
-	@$(BIN)/waypost up
+up: $(VENV)/.operator ## ingress, worker, api and an embedded Valkey on this machine; ARGS="--workers 4"
+	@$(BIN)/waypost up $(ARGS)
 
 test: $(VENV)/.developer ## the suite; tests whose tool is missing are left out and named at the end
 	@$(PYTEST) $(ARGS)

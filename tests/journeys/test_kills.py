@@ -228,7 +228,7 @@ class TestAStoreThatDoesNotAnswer:
 
 class TestAnyProgram:
     async def test_may_die_in_the_middle_of_traffic(self, cell: System) -> None:
-        """Ingress, worker and store are killed one after the other; the sender repeats what was not answered 2xx."""
+        """Api, ingress, worker and store die one after the other; the sender repeats what was not answered 2xx."""
         bot, account = await cell.bot(), cell.account("github")
         await cell.connected("github", bot, account)
         sent = [
@@ -245,7 +245,7 @@ class TestAnyProgram:
 
 async def kill_one_after_the_other(cell: System) -> None:
     """`waypost up` starts them again."""
-    for program in ("services.ingress.main", "workers.main", "valkey"):
+    for program in ("services.api.main", "services.ingress.main", "workers.main", "valkey"):
         await asyncio.sleep(0.6)
         for pid in pids_of(cell, program):
             os.kill(pid, signal.SIGKILL)

@@ -33,6 +33,7 @@ COOKIE = "c" * 43
 HASHED = hashlib.sha256(COOKIE.encode()).hexdigest()
 DOORS = {
     "acme": Door(name="acme", handshakes=(HandshakeMatch(method="GET", query="challenge"),)),
+    "acme/pro": Door(name="acme/pro"),
     "team/tool": Door(name="team/tool", ack_status=202, ack_body="taken"),
     "patient": Door(name="patient", reply="wait"),
     "closed": Door(name="closed", enabled=False),
@@ -135,6 +136,26 @@ class TestAWebhook:
     async def test_of_an_integration_with_a_handle_gets_the_answer_it_declares(self, door):
         async with door.post("/integration/global/team/tool/x", data=b"") as answer:
             assert (202, "taken") == (answer.status, await answer.text())
+
+    @pytest.mark.parametrize(
+        ("path", "name", "rest"),
+        [
+            ("acme/pro", "acme/pro", "/"),
+            ("acme/pro/x", "acme/pro", "/x"),
+            ("acme%2Fpro/x", "acme/pro", "/x"),
+            ("acme/prose", "acme", "/prose"),
+            ("acme", "acme", "/"),
+        ],
+    )
+    async def test_goes_to_the_longest_name_that_its_path_begins_with(
+        self, door, behind, path, name, rest
+    ):
+        """Else an integration `acme` would take what is sent to the printed address of `acme/pro`."""
+        async with door.post(f"/integration/global/{path}", data=b"") as answer:
+            assert 200 == answer.status
+        (stored,) = behind.stored
+
+        assert (name, rest) == (stored.name, stored.path)
 
     async def test_for_one_installation_may_have_its_id_in_capitals(self, door, behind):
         async with door.post(f"/{HOOK.upper()}/deep", data=b"") as answer:
