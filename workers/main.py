@@ -18,7 +18,7 @@ import structlog
 
 from shared.clock import SystemChance, SystemClock, new_id
 from shared.config import Settings
-from shared.errors import SetupFailed
+from shared.errors import SetupFailed, WaypostError
 from shared.failpoints import FailPoints
 from shared.model.operations import Operation
 from shared.model.requests import RawRequest
@@ -181,7 +181,7 @@ def main() -> None:
     """Run one worker until it is told to stop."""
     try:
         arq.worker.run_worker(WorkerSettings)  # type: ignore[arg-type]
-    except SetupFailed as error:
+    except WaypostError as error:  # a definition in a folder may be wrong too
         raise SystemExit(f"waypost worker: {error}") from None
 
 

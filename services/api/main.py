@@ -17,7 +17,7 @@ from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.config import Settings
 from shared.egress import may_reach
-from shared.errors import SetupFailed
+from shared.errors import SetupFailed, WaypostError
 from shared.integrations.registry import built_in, from_folders
 from shared.secret import KeyRing
 from shared.storage.connection import connect
@@ -81,7 +81,7 @@ def main() -> None:
                 "set WAYPOST_ADMIN_TOKEN or WAYPOST_ADMIN_TOKEN_FILE; `waypost up` makes one",
             )
         asyncio.run(run(settings))
-    except SetupFailed as error:
+    except WaypostError as error:  # a definition in a folder may be wrong too
         raise SystemExit(f"waypost api: {error}") from None
 
 

@@ -56,6 +56,7 @@ class System:
     def __init__(self, folder: Path, simulator: Simulator, *, workers: int = 1) -> None:
         """Choose addresses; `start` starts it."""
         self.folder, self.simulator, self.workers = folder, simulator, workers
+        self.integrations = [GUIDE]
         self.ports = (free_port(), free_port())
         self.origin, self.api = (f"http://127.0.0.1:{port}" for port in self.ports)
         self.log = folder / "log"
@@ -101,7 +102,7 @@ class System:
             "WAYPOST_INGRESS_BIND": f"127.0.0.1:{self.ports[0]}",
             "WAYPOST_API_BIND": f"127.0.0.1:{self.ports[1]}",
             "WAYPOST_SIMULATOR_URL": self.simulator.url,
-            "WAYPOST_INTEGRATIONS": str(GUIDE),
+            "WAYPOST_INTEGRATIONS": ":".join(map(str, self.integrations)),
             "WAYPOST_RETURN_TO": APP,
             "WAYPOST_LOG": "debug,json",
         }
@@ -294,11 +295,14 @@ async def until(
 
 
 @asynccontextmanager
-async def a_system(workers: int = 1) -> AsyncIterator[System]:
-    """`waypost up` in a folder of its own, four simulated providers, and the guide's integration."""
+async def a_system(
+    workers: int = 1, *further: Callable[[System], Path]
+) -> AsyncIterator[System]:
+    """`waypost up` in a folder of its own, four simulated providers, the guide's integration and *further* ones."""
     folder = Path(tempfile.mkdtemp(prefix="wp-"))
     async with Simulator() as simulator:
         running = System(folder, simulator, workers=workers)
+        running.integrations += [make(running) for make in further]
         try:
             await running.start()
             yield running

@@ -84,6 +84,15 @@ class TestWhatItCannotUse:
         assert 1 == ended.code
         assert "cannot be used: Permission denied" in ended.err
 
+    def test_an_integration_that_is_wrong(self, shell, data, tmp_path):
+        (tmp_path / "definition.toml").write_text('name = "acme"\nversoin = "1.0.0"')
+        ended = shell(
+            "up", *ANY_PORTS, "--data-dir", str(data), WAYPOST_INTEGRATIONS=str(tmp_path)
+        )
+        assert 1 == ended.code
+        assert f"{tmp_path}/definition.toml: versoin: is not a field here" in ended.err
+        assert "did you mean version?" in ended.err
+
     def test_a_folder_that_another_one_has(self, shell, data):
         first = shell.start("up", *ANY_PORTS, "--data-dir", str(data))
         first.until((data / "up.lock").exists)

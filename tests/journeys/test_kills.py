@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientError
 
+import shared.integrations
+from services.cli.demo.plan import secrets_for
 from services.simulator import Envelope, Signed
 from shared.failpoints import POINTS
+from shared.integrations.definition import document_of
+from shared.integrations.registry import built_in, redirected
+from shared.storage import keys
 from tests.journeys.programs import a_worker, an_ingress, frozen, let_leases_run_out, pids_of
-from tests.journeys.system import CLOSED, System, a_system, until
+from tests.journeys.system import CLOSED, Json, System, a_system, until
 from tests.journeys.test_connecting import is_connected
 from tests.journeys.test_webhooks import bodies
 from tests.journeys.visitor import Visitor
@@ -38,21 +45,38 @@ ON_A_CALLBACK = {
     "settle.before": (1, True),
     "settle.done": (1, True),
 }
-NOT_BUILT_YET = {"refresh.intent", "refresh.sent", "refresh.result"}
+ON_A_REFRESH = ("refresh.intent", "refresh.sent", "refresh.result")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def cell() -> AsyncIterator[System]:
     """A system of this file's own, with one worker that can be made to stand still."""
-    async with a_system(workers=1) as running:
+    async with a_system(1, keeper_in) as running:
         yield running
+
+
+def keeper_in(system: System) -> Path:
+    """Linear under another name, with code that asks for its token."""
+    folder = system.folder / "keeper"
+    shutil.copytree(Path(shared.integrations.__file__).parent / "linear", folder)
+    definition = (folder / "definition.toml").read_text()
+    (folder / "definition.toml").write_text(definition.replace('"linear"', '"keeper"', 1))
+    (folder / "handlers.py").write_text(KEEPER)
+    return folder
+
+
+KEEPER = """
+async def webhook(ctx, request):
+    token = await ctx.token()
+    await ctx.client.create_event(type="kept", payload={"works": token.startswith("lin_")})
+"""
 
 
 async def test_every_named_place_is_killed_at() -> None:
     """A new fail-point without a test here would be a promise without a proof."""
-    tested = {*AT_THE_DOOR, *ON_A_WEBHOOK, *TO_A_URL, *ON_A_CALLBACK}
+    tested = {*AT_THE_DOOR, *ON_A_WEBHOOK, *TO_A_URL, *ON_A_CALLBACK, *ON_A_REFRESH}
 
-    assert set(POINTS) - NOT_BUILT_YET == tested
+    assert set(POINTS) == tested
 
 
 class TestAKilledWorker:
@@ -147,6 +171,56 @@ class TestAKilledWorker:
         assert "We lost the provider's answer" == page.headline
         assert ["issued"] == before
         assert "Acme is connected" == again.headline
+
+
+class TestAKilledRefresh:
+    """A token is due for every webhook here; the provider ends the whole family of one that is spent twice."""
+
+    @pytest.mark.parametrize("place", ON_A_REFRESH)
+    async def test_keeps_the_connection_where_the_provider_bears_a_repetition(
+        self, cell: System, place: str
+    ) -> None:
+        made = await a_keeper(cell, grace=1800.0)
+        events = await told_after_a_kill(cell, made, place)
+        after = await cell.installation(made["webhookId"])
+
+        assert [("kept", {"works": True})] == events
+        assert "connected" == after["connection"]
+
+    async def test_asks_for_a_new_connection_where_it_does_not(self, cell: System) -> None:
+        """Nobody can know whether the first one was spent; it is told, and no token fails in silence."""
+        made = await a_keeper(cell, grace=0.0)
+        events = await told_after_a_kill(cell, made, "refresh.sent", wanted=0)
+        after = await cell.installation(made["webhookId"])
+
+        assert [] == events
+        assert "needs_reauth" == after["connection"]
+        assert after["statusReason"]
+
+
+async def a_keeper(cell: System, grace: float) -> Json:
+    """A connected installation whose token is soon due; a spent one is good for *grace* seconds more."""
+    app = cell.simulator.world.app_of("linear")
+    app.access_lifetime, app.refresh_grace = 1.0, grace
+    (linear,) = (one for one in built_in() if one.name == "linear")
+    simulated = document_of(redirected(linear, cell.simulator.url))
+    await cell.register({**simulated, "name": "keeper", "version": "2.0.0"})
+    await cell.set_secrets("keeper", secrets_for("linear"))
+    bot, account = await cell.bot(), cell.account("linear")
+    return {**await cell.connected("keeper", bot, account), "account": account}
+
+
+async def told_after_a_kill(cell: System, made: Json, place: str, wanted: int = 1) -> list:
+    """What the bot is told of one webhook whose first worker dies at *place*."""
+    known = await cell.known()
+    address = Envelope(url=f"{cell.origin}/integration/global/keeper")
+    async with frozen(cell, "workers.main"), a_worker(cell, place) as doomed:
+        await cell.send("linear", made["account"], envelope=address)
+        await doomed.killed()
+    await cell.store.redis.delete(keys.key("turn", made["webhookId"]))  # half a minute passes
+    await let_leases_run_out(cell)
+    await cell.settled(known, 1)
+    return [(one["type"], one["payload"]) for one in await cell.events(made["botId"], wanted)]
 
 
 async def exchanged(cell: System, since: int) -> bool:
