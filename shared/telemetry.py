@@ -28,6 +28,7 @@ EVENTS: Final[dict[str, str]] = {
     "inbox.interrupted": "replies cannot be heard for a moment: error",
     "worker.started": "a worker is ready: worker, slots",
     "worker.stopping": "a worker was told to stop and takes nothing new: worker, signal",
+    "worker.stuck": "a handler never gave way, so the worker ends itself: seconds",
     "worker.stopped": "a worker has finished what it had: worker, done",
     "vrl.worker_lost": "a VRL worker hung, died or was given up and is replaced: pid, kind",
     "vrl.worker_not_started": "a VRL worker could not be started and is tried again: reason",

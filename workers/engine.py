@@ -36,7 +36,7 @@ class Leases(Protocol):
     """The part of the ledger that hands out work."""
 
     async def claim(
-        self, worker: str, limit: int, lease: timedelta = ...
+        self, worker: str, limit: int, lease: timedelta = ..., *, alone: bool = ...
     ) -> tuple[list[Claim], float | None]:
         """Lease up to *limit* records; also the seconds until something is due."""
 
@@ -106,7 +106,9 @@ class Engine(Worker):
         free = self.max_jobs - len(self.held)
         if free <= 0:
             return None
-        claims, pause = await self.leases.claim(self.name, min(free, BATCH))
+        claims, pause = await self.leases.claim(
+            self.name, min(free, BATCH), alone=not self.held
+        )
         for claim in claims:
             self._start(claim)
         return pause

@@ -50,6 +50,7 @@ from workers.settling import Settler
 from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
 from workers.tools import Tools
+from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,6 +95,9 @@ async def start(ctx: dict[str, Any]) -> None:
             chance=chance,
             reach=tools.reach,
         )
+        watchdog = Watchdog(asyncio.get_running_loop())
+        watchdog.start()
+        stack.callback(watchdog.stop)
         for work in (sweep_for_ever(ledger, settings.retention), tools.gates.follow()):
             stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)

@@ -13,6 +13,8 @@ journal:ID                         hash    steps of the open record: NAME:intent
 state:STATE                        zset    ids in that state, by time of acceptance (ms)
 bytes                              hash    STATE: stored body bytes
 queue                              zset    arq's queue: ready tickets by virtual time
+suspects                           zset    tickets of records whose workers stopped twice: tried alone
+duty                               string  the worker that tries them; expires
 due                                zset    tickets of retrying records by due time (ms)
 leases                             zset    ids of leased records by expiry (ms)
 lanes                              hash    LANE: virtual time of its last ticket

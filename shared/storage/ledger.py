@@ -79,10 +79,14 @@ class Ledger:
         return [Accepted(status=_text(s), id=_text(i)) for s, i in pairs]  # type: ignore[arg-type]
 
     async def claim(
-        self, worker: str, limit: int, lease: timedelta = LEASE
+        self, worker: str, limit: int, lease: timedelta = LEASE, *, alone: bool = True
     ) -> tuple[list[Claim], float | None]:
-        """Lease up to *limit* records; also the seconds until something is due (None: nothing is)."""
-        args: list[Part] = [worker, limit, _ms(lease), MOST_CRASHES]
+        """
+        Lease up to *limit* records; also the seconds until something is due (None: nothing is).
+
+        A record whose workers stopped twice is only given to one who has nothing else in hand (*alone*), and alone.
+        """
+        args: list[Part] = [worker, limit, _ms(lease), MOST_CRASHES, int(alone)]
         pause, *found = await self._store.scripts.run_fast("claim", args)
         claims = [Claim(record=record_of(_text(i), f), body=b) for i, f, b in found]
         return claims, None if int(pause) < 0 else int(pause) / 1000

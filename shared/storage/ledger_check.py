@@ -57,7 +57,7 @@ async def soundness(store: Store) -> Soundness:
     """
     look = _Look(store)
     await look.at_keys()
-    for index in (*(f"state:{one}" for one in STATES), "leases", "queue", "due"):
+    for index in (*(f"state:{one}" for one in STATES), "leases", "queue", "due", "suspects"):
         await look.at_index(index)
     moving = [one for one in STATES if not await look.at_bytes(one)]
     return Soundness(

@@ -46,8 +46,8 @@ class Bench:
     async def claim(self, limit: int = 100, worker: str = "w1") -> list[Claim]:
         return (await self.ledger.claim(worker, limit))[0]
 
-    async def claimed_ids(self, limit: int = 100) -> list[str]:
-        return [claim.record.id for claim in await self.claim(limit)]
+    async def claimed_ids(self, limit: int = 100, worker: str = "w1") -> list[str]:
+        return [claim.record.id for claim in await self.claim(limit, worker)]
 
     async def lease(self, id: str, **parts: Any) -> Claim:
         """Accept one request and claim it."""

@@ -35,6 +35,7 @@ class Kept:
     epoch: int = 0
     attempts: int = 0
     crashes: int = 0
+    suspect: bool = False  # ready, but tried alone
     replays: int = 0
     deliveries: int = 0
     ordered: bool = False
@@ -86,14 +87,19 @@ class Model:
                     self._close(one, "dead")
                 else:
                     self._ready(one)
+                    one.suspect = one.crashes == MOST_CRASHES - 1
         for one in self._in("retrying"):
             if one.until <= self.now:
                 self._ready(one)
 
     def claim(self, limit: int, given: list[str]) -> None:
         """Lease *given*, if that is a choice the store has."""
-        ready = {one.id: one for one in self._in("ready")}
-        assert len(set(given)) == len(given) == min(limit, len(ready))
+        suspects = [one for one in self._in("ready") if one.suspect]
+        if suspects and limit:
+            assert len(given) == 1
+            assert given[0] in {one.id for one in suspects}
+        ready = {one.id: one for one in (suspects if limit else ()) or self._in("ready")}
+        assert len(set(given)) == len(given) == min(1 if suspects else limit, len(ready), limit)
         for id in given:
             one = ready.pop(id)
             self._put(one, "leased")
@@ -343,7 +349,7 @@ class Model:
 
     def _ready(self, one: Kept) -> None:
         self._put(one, "ready")
-        one.turn = self.turns
+        one.turn, one.suspect = self.turns, False
 
     def _park(self, one: Kept) -> None:
         self._put(one, "parked")

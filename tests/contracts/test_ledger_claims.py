@@ -123,6 +123,50 @@ class TestALeaseThatRanOut:
         )  # fmt: skip
         assert 1 == await bench.counter("dead")
 
+    async def test_twice_makes_it_a_suspect_that_is_tried_alone(self, bench: Bench) -> None:
+        """So that what sits beside a handler that kills its worker does not die with it."""
+        await bench.accept("req_1", "req_2", "req_3")
+        for _ in range(2):
+            assert 3 == len(await bench.claim())
+            bench.after_the_lease()
+        await bench.accept("req_4")
+
+        tried = [await bench.claimed_ids() for _ in range(4)]
+
+        assert [1, 1, 1, 1] == [len(one) for one in tried]
+        assert ["req_4"] == tried[-1]
+
+    async def test_twice_is_left_to_one_worker_and_only_when_it_has_nothing_else(
+        self, bench: Bench
+    ) -> None:
+        await bench.lease("req_1")
+        bench.after_the_lease()
+        await bench.claim()
+        bench.after_the_lease()
+        await bench.accept("req_2", "req_3")
+        busy = await bench.ledger.claim("w1", 1, alone=False)
+        others = await bench.claimed_ids(limit=1, worker="w2")
+        alone, _ = await bench.ledger.claim("w1", 9)
+
+        assert [] == busy[0]
+        assert ["req_2"] == others
+        assert ["req_1"] == [one.record.id for one in alone]
+
+    async def test_twice_is_tried_by_another_one_when_the_first_stops_too(
+        self, bench: Bench
+    ) -> None:
+        await bench.accept("req_1", "req_2")
+        for _ in range(2):
+            await bench.claim()
+            bench.after_the_lease()
+        assert 1 == len(await bench.claim())
+        _, pause = await bench.ledger.claim("w2", 9)
+        await bench.redis.delete(keys.key("duty"))
+
+        assert pause is not None
+        assert 9 < pause <= 10
+        assert 1 == len(await bench.claim(worker="w2"))
+
     async def test_is_none_when_it_was_renewed(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
         bench.later(9)

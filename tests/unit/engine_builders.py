@@ -41,7 +41,7 @@ class FakeLeases:
         self._news.set()
 
     async def claim(
-        self, worker: str, limit: int, lease: timedelta = timedelta()
+        self, worker: str, limit: int, lease: timedelta = timedelta(), *, alone: bool = True
     ) -> tuple[list[Claim], float | None]:
         self.limits.append(limit)
         if self.failures:

@@ -54,7 +54,8 @@ local function look_at(id)
   expect(redis.call('STRLEN', P .. 'body:' .. id) == tonumber(r['bytes']), id, 'has a body of another size than its record says')
   expect((in_zset('leases', id) and true or false) == (state == 'leased'), id, 'is', state, 'but its lease says otherwise')
   expect(state ~= 'leased' or tonumber(r['epoch'] or 0) >= 1, id, 'is leased without an epoch')
-  expect((in_zset('queue', TAG .. id) and true or false) == (state == 'ready'), id, 'is', state, 'but the queue says otherwise')
+  local queued = in_zset('queue', TAG .. id) or in_zset('suspects', TAG .. id)
+  expect((queued and true or false) == (state == 'ready'), id, 'is', state, 'but the queue says otherwise')
   local due = in_zset('due', TAG .. id)
   expect((due and true or false) == (state == 'retrying'), id, 'is', state, 'but the due times say otherwise')
   expect(not due or due == r['due'], id, 'is due at another time than its record says')
@@ -77,7 +78,7 @@ local function owned(kind, id) expect(exists(record(id)), kind, id, 'belongs to 
 
 local function member_of(index, member)
   if not in_zset(index, member) then return end
-  local tagged = index == 'queue' or index == 'due'
+  local tagged = index == 'queue' or index == 'due' or index == 'suspects'
   owned(index == 'leases' and 'lease' or index, tagged and string.sub(member, #TAG + 1) or member)
 end
 

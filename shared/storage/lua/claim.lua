@@ -1,6 +1,24 @@
--- claim(worker, limit, lease ms, most crashes) -> {ms until something is due or -1, {fields, body}, …}
+-- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {fields, body}, …}
 -- Brings expired leases, due retries and what waited behind gates back first, then leases up to *limit* ready records in order.
+-- Whoever may have stopped its worker twice has its last try alone, so that it takes nobody with it: one worker at a time
+-- takes that on, and gets the next one when it has nothing else in hand (*alone*).
 local worker, limit, lease, most_crashes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local alone = ARGV[5] == '1'
+
+local function suspect(id, at, bytes)
+  move(id, 'leased', 'ready', at, bytes)
+  redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', 'its workers stopped; it is tried alone')
+  ticket(id)
+  redis.call('ZADD', P .. 'suspects', NOW, TAG .. id)
+end
+
+local function has_duty()
+  if limit == 0 or redis.call('ZCARD', P .. 'suspects') == 0 then return false end
+  redis.call('SET', P .. 'duty', worker, 'NX')
+  if redis.call('GET', P .. 'duty') ~= worker then return false end
+  redis.call('PEXPIRE', P .. 'duty', lease)
+  return true
+end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)) do
   redis.call('ZREM', P .. 'leases', id)
@@ -14,6 +32,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIM
       without_ticket(id)
       count('dead', 1)
       if r[6] then next_in_order(id, r[5]) end
+    elseif crashes == most_crashes - 1 then
+      suspect(id, r[2], tonumber(r[3]))
     else
       ready(id, 'leased', r[2], tonumber(r[3]), r[4])
     end
@@ -29,7 +49,9 @@ end
 
 pass_gates()
 
-local popped = limit > 0 and redis.call('ZPOPMIN', P .. 'queue', limit) or {}
+local duty, popped = has_duty(), {}
+if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
+elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
 local claims, bodies, leases, lanes = {}, {}, {}, {}
 for i = 1, #popped, 2 do
   local id = string.sub(popped[i], #TAG + 1)
@@ -50,7 +72,7 @@ for i = 1, #popped, 2 do
     moving(id, 'ready', 'leased', r['at'], tonumber(r['bytes']))
     leases[#leases + 1] = NOW + lease
     leases[#leases + 1] = id
-    lanes[r['lane']] = popped[i + 1]
+    if not duty then lanes[r['lane']] = popped[i + 1] end
   else
     redis.call('UNLINK', 'arq:job:' .. popped[i])
   end
@@ -58,10 +80,13 @@ end
 
 if #claims > 0 then
   moved()
-  redis.call('SET', P .. 'vtime', popped[#popped])
   redis.call('ZADD', P .. 'leases', unpack(leases))
   local found = redis.call('MGET', unpack(bodies))
   for i, body in ipairs(found) do claims[i][3] = body or '' end
+end
+
+if next(lanes) then
+  redis.call('SET', P .. 'vtime', popped[#popped])
   -- A lane whose last ticket was just taken is idle and needs no place.
   local names, idle = {}, {}
   for name in pairs(lanes) do names[#names + 1] = name end
@@ -72,7 +97,7 @@ if #claims > 0 then
 end
 
 local pause = -1
-if redis.call('ZCARD', P .. 'queue') > 0 then
+if not duty and redis.call('ZCARD', P .. 'queue') > 0 then
   pause = 0
 else
   for _, name in ipairs({'due', 'leases', 'gates'}) do
@@ -82,5 +107,9 @@ else
       if pause < 0 or wait < pause then pause = wait end
     end
   end
+end
+if not duty and redis.call('ZCARD', P .. 'suspects') > 0 then
+  local left = math.max(1, redis.call('PTTL', P .. 'duty')) -- whoever has it may be the one that stopped
+  if pause < 0 or left < pause then pause = left end
 end
 return {pause, unpack(claims)}

@@ -76,6 +76,7 @@ end
 local function without_ticket(id)
   redis.call('UNLINK', 'arq:job:' .. TAG .. id, P .. 'journal:' .. id)
   redis.call('ZREM', P .. 'queue', TAG .. id)
+  redis.call('ZREM', P .. 'suspects', TAG .. id)
   redis.call('ZREM', P .. 'due', TAG .. id)
 end
 
