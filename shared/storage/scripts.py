@@ -20,6 +20,11 @@ _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 # Files that are no scripts: put in front of those that call their functions.
 _PARTS = ("binding", "gates", "objects")
+# What finishes work must go on in a store that is full, else nothing would ever become free again.
+_FINISHING = frozenset({
+    "activate", "beat", "claim", "drop", "gate", "renew", "route", "settle", "step", "sweep", "turn",
+})  # fmt: skip
+_WHEN_FULL = "#!lua flags=allow-oom"
 
 
 class Scripts:
@@ -73,7 +78,8 @@ def source(name: str) -> str:
     """The whole text that the server gets for script *name*."""
     body = _file(name)
     parts = [text for text in map(_file, _PARTS) if _calls(body, _NAME.findall(text))]
-    return "\n".join((_file("prelude"), *parts, body))
+    flags = (_WHEN_FULL,) if name in _FINISHING else ()
+    return "\n".join((*flags, _file("prelude"), *parts, body))
 
 
 def names() -> list[str]:
