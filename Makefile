@@ -41,7 +41,7 @@ format: $(VENV)/.developer ## lay out the code and sort the imports
 bench: $(VENV)/.developer ## Waypost beside its peers; ARGS="accept worker", ARGS=--quick
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(VENV)/.developer ## kill processes at named points, again and again
+chaos: $(VENV)/.developer ## kills, power cuts, bad lines, a million schedules: long, with its counts; CHAOS_SEED=n repeats one
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 wheel: $(VENV)/.operator ## dist/waypost-*.whl

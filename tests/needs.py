@@ -29,6 +29,7 @@ TOOLS = {
     "chromium": Tool(
         ("chromium", "chromium-browser", "google-chrome"), "apt-get install -y chromium"
     ),
+    "gcc": Tool(("gcc",), "apt-get install -y gcc libc6-dev"),
     "git": Tool(("git",), "apt-get install -y git"),
     "node": Tool(("node",), "apt-get install -y nodejs npm"),
     "npm": Tool(("npm",), "apt-get install -y nodejs npm"),

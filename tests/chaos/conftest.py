@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.chaos.numbers import COUNTED
+
 SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 10**9)
 
 
@@ -21,6 +23,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [one for one in items if one.get_closest_marker("chaos")]
     items[:] = [one for one in items if one not in set(long)]
     config.hook.pytest_deselected(items=long)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was counted."""
+    if COUNTED and _is_wanted(config):
+        terminalreporter.section("counted")
+        for line in COUNTED:
+            terminalreporter.write_line(line)
 
 
 def _is_wanted(config: pytest.Config) -> bool:

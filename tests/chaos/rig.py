@@ -1,0 +1,337 @@
+"""Real processes: a store, ingresses, workers, a bot that writes down what it gets, and a sender that insists."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+
+from services.cli import keyfiles
+from shared.config import Settings
+from shared.integrations.definition import decode, door_of, load_folder, stored
+from shared.integrations.records import Definition
+from shared.model.installations import Installation
+from shared.secret import KeyRing
+from shared.storage import keys
+from shared.storage.bots import Bots
+from shared.storage.connection import Store, connect
+from shared.storage.definitions import Definitions
+from shared.storage.installations import Installations
+from shared.storage.ledger import Ledger
+from shared.storage.vault import Vault
+from tests.chaos.server import Server
+from tests.journeys.system import ROOT, free_port
+
+CHAOS: dict[str, Any] = {
+    "name": "chaos",
+    "version": "1.0.0",
+    "deliveryId": "x-delivery",
+    "verify": {"scheme": "none"},
+    "identifier": {"extractScript": "parse_json!(.body).team"},
+}
+
+
+class Got(msgspec.Struct, frozen=True):
+    """One event that came to the bot."""
+
+    text: str  # of the webhook that it was made of
+    key: str
+    at: float
+
+
+class Bot:
+    """Answers 200 to every event, after a while if it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[Got] = []
+        self.delay, self.status = 0.0, 200
+        self.refuses_first = False  # the first attempt of each event
+        self._refused: set[str] = set()
+        self.at_once = self.most_at_once = 0
+
+    async def start(self) -> str:
+        app = web.Application()
+        app.router.add_post("/{rest:.*}", self._take)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        self.port = free_port()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        return f"http://127.0.0.1:{self.port}/"
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        event = await request.json()
+        text = json.loads(event["payload"]["body"])["text"]
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.at_once -= 1
+        key = request.headers["webhook-id"]
+        if self.refuses_first and key not in self._refused:
+            self._refused.add(key)
+            return web.Response(status=503)
+        if self.status == 200:
+            self.got.append(Got(text, key, time.monotonic()))
+        return web.Response(status=self.status)
+
+    def texts(self) -> Counter[str]:
+        """How often each came."""
+        return Counter(one.text for one in self.got)
+
+    def keys_of(self) -> dict[str, set[str]]:
+        """Under which keys each came."""
+        found: dict[str, set[str]] = {}
+        for one in self.got:
+            found.setdefault(one.text, set()).add(one.key)
+        return found
+
+
+class Program:
+    """One process; killed, stopped and started again under the same name."""
+
+    def __init__(self, rig: Rig, name: str, module: str, environ: dict[str, str]) -> None:
+        self.rig, self.name, self.module, self.environ = rig, name, module, environ
+        self.log = rig.folder / f"{name}.log"
+        self.started = 0
+        self.launch()
+
+    def launch(self) -> None:
+        self.started += 1
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module], cwd=ROOT,
+                env={**self.rig.environ, **self.environ}, start_new_session=True,
+                stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def said(self, event: str) -> int:
+        """How often its log names *event*."""
+        return self.log.read_text(errors="replace").count(event)
+
+    async def until_it_said(self, event: str, times: int | None = None) -> None:
+        """Wait for a line of its log; as often as it was started, unless told otherwise."""
+        wanted = times or self.started
+        async with asyncio.timeout(30):
+            while self.said(event) < wanted:
+                assert self.process.poll() is None, self.log.read_text()[-3000:]
+                await asyncio.sleep(0.03)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(35)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Rig:
+    """Everything, each part by its name."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.server = Server(folder / "store", **settings)
+        self.bot = Bot()
+        self.programs: dict[str, Program] = {}
+        self.origins: list[str] = []
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "WAYPOST_DATA_DIR": str(folder),
+            "WAYPOST_REDIS_URL": self.server.url,
+            "WAYPOST_PUBLIC_URL": "http://127.0.0.1:1",
+            "WAYPOST_EGRESS_ALLOW": "127.0.0.0/8",
+            "WAYPOST_LOG": "info,json",
+        }
+
+    async def start(self, *, ingresses: int = 1, workers: int = 2) -> None:
+        self.settings = Settings.from_env(self.environ)
+        keyfiles.ensure(self.settings)
+        await self.server.start()
+        self.store: Store = await connect(self.server.url, socket_timeout=3)
+        self.ledger = Ledger(self.store)
+        vault = Vault(self.store, KeyRing.from_file(self.settings.key_ring_file))
+        self.bots, self.installations = (
+            Bots(self.store, vault),
+            Installations(self.store, vault),
+        )
+        await self.bots.put("bot", await self.bot.start())
+        await self.publish(decode(CHAOS, "chaos"))
+        for n in range(8):
+            await self.install("chaos", f"team-{n}")
+        self.http = ClientSession(
+            connector=TCPConnector(limit=0), timeout=ClientTimeout(total=30)
+        )
+        for n in range(ingresses):
+            self.ingress(f"ingress-{n}")
+        for n in range(workers):
+            self.worker(f"worker-{n}")
+        for name, one in self.programs.items():
+            await one.until_it_said(name.partition("-")[0] + ".started")
+
+    async def publish(self, definition: Definition) -> None:
+        await Definitions(self.store).publish(
+            stored(definition), definition.name, definition.version, door_of(definition)
+        )
+
+    async def publish_folder(self, folder: Path) -> None:
+        await self.publish(load_folder(folder))
+
+    async def install(self, integration: str, identifier: str, bot: str = "bot") -> str:
+        """An installation of its own for *identifier*; returns its webhookId."""
+        made = Installation(
+            webhook_id=f"00000000-0000-4000-8000-{crc32(f'{integration} {identifier}'.encode()):012}",
+            bot_id=bot, alias=f"{integration}-{identifier}", integration=integration,
+        )  # fmt: skip
+        await self.installations.create(made)
+        await self.ledger.bind(
+            integration, identifier, made.webhook_id, "exclusive", in_flow=False
+        )
+        return made.webhook_id
+
+    def ingress(self, name: str, **environ: str) -> Program:
+        port = free_port()
+        self.origins.append(f"http://127.0.0.1:{port}")
+        bind = {"WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}"}
+        self.programs[name] = Program(self, name, "services.ingress.main", {**bind, **environ})
+        return self.programs[name]
+
+    def worker(self, name: str, **environ: str) -> Program:
+        self.programs[name] = Program(self, name, "workers.main", environ)
+        return self.programs[name]
+
+    @property
+    def workers(self) -> list[Program]:
+        """Those that run."""
+        return [one for one in self.programs.values() if one.module == "workers.main"]
+
+    async def keep(self, workers: int) -> None:
+        """Stop what is more than *workers*, once all of them have started."""
+        for one in self.workers:
+            await one.until_it_said("worker.started")
+        for one in self.workers[workers:]:
+            await asyncio.to_thread(self.programs.pop(one.name).stop)
+
+    async def stop(self) -> None:
+        for program in self.programs.values():
+            await asyncio.to_thread(program.stop)
+        await self.http.close()
+        await self.store.close()
+        await self.bot.stop()
+        self.server.stop()
+
+    # ── Sending ──
+
+    async def send(
+        self, text: str, *, team: str = "", delivery: str = "", to: int = 0, door: str = "chaos"
+    ) -> int:
+        """One webhook, once; its status, 0 where no answer came."""
+        body = {"team": team or f"team-{crc32(text.encode()) % 8}", "text": text}
+        url = f"{self.origins[to]}/integration/global/{door}"
+        headers = {"x-delivery": delivery or text}
+        with suppress(ClientError, TimeoutError, OSError):
+            async with self.http.post(url, json=body, headers=headers) as answer:
+                return answer.status
+        return 0
+
+    async def insist(self, text: str, **how: Any) -> float:
+        """Until it is accepted, as a provider does; returns when it was."""
+        for again in range(400):
+            how["to"] = again % len(self.origins)
+            if await self.send(text, **how) == 200:
+                return time.monotonic()
+            await asyncio.sleep(min(0.05 * (again + 1), 0.25))
+        raise AssertionError(f"{text} was never accepted")
+
+    async def traffic(self, prefix: str, rate: float, seconds: float) -> dict[str, float]:
+        """*rate* webhooks a second, each until it is accepted; returns when each was."""
+        began, tasks = time.monotonic(), {}
+        for n in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, began + n / rate - time.monotonic()))
+            tasks[f"{prefix}{n}"] = asyncio.create_task(self.insist(f"{prefix}{n}"))
+        return {text: await task for text, task in tasks.items()}
+
+    # ── What came of it ──
+
+    async def all_came(self, texts: Any, within: float = 30.0) -> None:
+        """Wait until each of *texts* came to the bot."""
+        missing = set(texts)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while missing := set(texts) - {one.text for one in self.bot.got}:
+                    await asyncio.sleep(0.05)
+        assert not missing, f"{len(missing)} never came: {sorted(missing)[:5]}"
+
+    async def is_idle(self, within: float = 30.0) -> None:
+        """Wait until nothing is open but what is parked."""
+        async with asyncio.timeout(within):
+            while any(
+                [await self.count(s) for s in ("ready", "leased", "retrying", "waiting")]
+            ):
+                await asyncio.sleep(0.05)
+
+    async def count(self, state: str) -> int:
+        """How many records are in *state*."""
+        return int(await self.store.redis.zcard(keys.key("state", state)))
+
+    async def let_leases_run_out(self) -> None:
+        """Ten seconds pass for the store: what a dead worker held comes back."""
+        self.store.scripts.skew_ms = 11_000
+        try:
+            await self.ledger.claim("nobody", 0, timedelta(seconds=1))
+        finally:
+            self.store.scripts.skew_ms = 0
+        await self.store.redis.publish(keys.key("wake"), "1")
+
+    async def end_leases_of(self, dead: Program) -> None:
+        """Ten seconds pass for what *dead* held, and for nothing else."""
+        started = [one for one in dead.log.read_text().splitlines() if "worker.started" in one]
+        name = json.loads(started[-1])["worker"].encode()
+        leases, redis = keys.key("leases"), self.store.redis
+        for id in await redis.zrange(leases, 0, -1):
+            if await redis.hget(keys.key("record", id.decode()), "worker") == name:  # type: ignore[misc]
+                await redis.zadd(leases, {id: 1}, xx=True)
+        await redis.delete(keys.key("duty"))
+        await redis.publish(keys.key("wake"), "1")
+
+
+@asynccontextmanager
+async def a_rig(*, ingresses: int = 1, workers: int = 2, **settings: str) -> AsyncIterator[Rig]:
+    """A running rig in a folder that goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="wp-"))
+    rig = Rig(folder, **settings)
+    try:
+        await rig.start(ingresses=ingresses, workers=workers)
+        yield rig
+    finally:
+        await rig.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,136 @@
+"""Bad lines and wrong clocks between real processes: each ambiguous accept is one record, and all of it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from shared.storage import keys
+from shared.storage.ledger_check import check
+from tests.chaos.numbers import told
+from tests.chaos.proxy import Proxy, Weather
+from tests.chaos.rig import Rig, a_rig
+from tests.chaos.server import shim
+from tests.chaos.sizes import sizes
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.needs("gcc"),
+    pytest.mark.timeout(120),
+]
+
+WEATHERS = {
+    "late": Weather(latency=0.2, jitter=0.1),
+    "breaking": Weather(reset=0.05),
+    "in pieces": Weather(piece=3),
+    "narrow": Weather(bytes_per_second=8000),
+    "half open": Weather(is_half_open=True),
+    "without replies": Weather(drops_replies_after=400),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def behind_lines() -> AsyncIterator[tuple[Rig, Proxy, Proxy]]:
+    """An ingress and a worker that reach the store, and the bot, over lines of ours."""
+    async with AsyncExitStack() as stack:
+        rig = await stack.enter_async_context(a_rig(ingresses=0, workers=0))
+        to_store = await stack.enter_async_context(Proxy(rig.server.port))
+        to_bot = await stack.enter_async_context(Proxy(rig.bot.port))
+        await rig.bots.put("bot", f"http://127.0.0.1:{to_bot.port}/")
+        rig.environ["WAYPOST_REDIS_URL"] = f"redis://127.0.0.1:{to_store.port}"
+        for program in (rig.ingress("ingress-behind"), rig.worker("worker-behind")):
+            await program.until_it_said(program.name.partition("-")[0] + ".started")
+        yield rig, to_store, to_bot
+
+
+class TestABadLine:
+    @sizes(1.0, 100.0, seconds=1500)
+    @pytest.mark.parametrize("weather", WEATHERS)
+    async def test_loses_nothing_and_doubles_no_accept(
+        self, behind_lines: tuple[Rig, Proxy, Proxy], weather: str, size: float
+    ) -> None:
+        rig, to_store, to_bot = behind_lines
+        rig.bot.got.clear()
+        for line in (to_store, to_bot):
+            line.weather = Weather(**{f: getattr(WEATHERS[weather], f) for f in Weather.__struct_fields__})  # fmt: skip
+        traffic = asyncio.create_task(rig.traffic(f"r10-{weather}-", 15, size))
+        await asyncio.sleep(size)
+        for line in (to_store, to_bot):
+            line.weather = Weather()
+        accepted = await traffic
+        await rig.let_leases_run_out()
+        await rig.all_came(accepted, within=60)
+        await rig.is_idle(within=60)
+
+        told(f"R10 {weather}", seconds=size, accepted=len(accepted), lost=0,
+             resets=to_store.resets + to_bot.resets, bytes_dropped=to_store.dropped + to_bot.dropped)  # fmt: skip
+        assert {1} == {len(found) for found in rig.bot.keys_of().values()}
+        assert [] == await check(rig.store)
+
+    async def test_would_double_an_accept_without_a_delivery_id(
+        self, behind_lines: tuple[Rig, Proxy, Proxy]
+    ) -> None:
+        """The control: stored, its reply lost, and repeated under another name."""
+        rig, to_store, _ = behind_lines
+        to_store.weather = Weather(drops_replies_after=0)
+        first = await rig.send("twice", delivery="one")
+        to_store.weather = Weather()
+        await rig.insist("twice", delivery="other")
+        await rig.let_leases_run_out()
+        await rig.is_idle(within=60)
+
+        assert 503 == first
+        assert 2 == len(rig.bot.keys_of()["twice"])
+
+
+class TestAClockThatIsWrong:
+    async def test_by_five_minutes_moves_no_attempt_and_loses_no_lease(
+        self, behind_lines: tuple[Rig, Proxy, Proxy]
+    ) -> None:
+        rig, *_ = behind_lines
+        for one in rig.programs.values():
+            one.signal(signal.SIGSTOP)
+        ahead = {"LD_PRELOAD": str(shim("skew")), "SKEW": "300"}
+        behind = {"LD_PRELOAD": str(shim("skew")), "SKEW": "-300"}
+        worker, ingress = (
+            rig.worker("worker-ahead", **ahead),
+            rig.ingress("ingress-late", **behind),
+        )
+        try:
+            await worker.until_it_said("worker.started")
+            await ingress.until_it_said("ingress.started")
+            rig.bot.got.clear()
+            rig.bot.refuses_first = True
+            texts = [f"r21-{n}" for n in range(4)]  # so few that the bot does not count as down
+            for text in texts:
+                assert 200 == await rig.send(text, to=-1)
+            early, late = await first_retries(rig, texts)
+        finally:
+            rig.bot.refuses_first = False
+            for one in rig.programs.values():
+                one.signal(signal.SIGCONT)
+
+        told("R21", skew="±300 s", earliest=f"{early:.2f} s", latest=f"{late:.2f} s")
+        assert early >= -0.05
+        assert late <= 1.0
+        assert 0 == worker.said("lease.lost") + worker.said("record.lost")
+
+
+async def first_retries(rig: Rig, texts: list[str]) -> tuple[float, float]:
+    """How much earlier and later than due the second attempts came, by the store's clock."""
+    await rig.all_came(texts)
+    await rig.is_idle()
+    seconds, micro = await rig.store.redis.time()
+    offset = time.monotonic() - (seconds + micro / 1e6)
+    off = []
+    for one in rig.bot.got:
+        record = keys.key("record", one.key.replace("evt_", "req_"))
+        due = int(await rig.store.redis.hget(record, "due")) / 1000  # type: ignore[misc, arg-type]
+        off.append(one.at - offset - due)
+    return min(off), max(off)

@@ -1,0 +1,307 @@
+"""`kill -9`, SIGSTOP and SIGTERM on processes under load: nothing accepted is missing or gets a second key."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.storage import keys
+from shared.storage.ledger import LEASE
+from shared.storage.ledger_check import check
+from tests.chaos.numbers import told
+from tests.chaos.rig import Program, Rig, a_rig
+from tests.chaos.sizes import sizes
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.needs("gcc"),
+    pytest.mark.timeout(120),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def running() -> AsyncIterator[Rig]:
+    """Two ingresses and three workers that the tests of this file share."""
+    async with a_rig(ingresses=2, workers=3) as rig:
+        yield rig
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rig(running: Rig) -> AsyncIterator[Rig]:
+    """The rig, idle and whole; after each test its ledger must be sound."""
+    running.bot.got.clear()
+    running.bot.delay, running.bot.status = 0.0, 200
+    await running.keep(workers=3)
+    yield running
+    await running.is_idle()
+    assert [] == await check(running.store)
+
+
+async def capacity(rig: Rig, count: int = 300) -> float:
+    """Webhooks a second, from the sender to the bot, when nothing is in the way."""
+    began = time.monotonic()
+    texts = [f"capacity-{began}-{n}" for n in range(count)]
+    await asyncio.gather(*(rig.insist(text) for text in texts))
+    await rig.all_came(texts)
+    return count / (time.monotonic() - began)
+
+
+async def replaced(rig: Rig, seconds: int, number: int = signal.SIGKILL) -> list[Program]:
+    """Every second one of three workers ends by *number*, and another one takes its place."""
+    chance, ended = random.Random(seconds), []
+    for n in range(2):
+        rig.worker(f"spare-{number}-{n}")
+    for second in range(seconds):
+        await asyncio.sleep(1.0)
+        rig.worker(f"spare-{number}-{second + 2}")
+        alive = [one for one in rig.workers if one.said("worker.started")]
+        if len(alive) > 1:
+            victim = rig.programs.pop(chance.choice(alive).name)
+            victim.signal(number)
+            ended.append(victim)
+    return ended
+
+
+class TestAWorkerKilledEverySecond:
+    @sizes(5, 60, seconds=300)
+    async def test_loses_nothing_and_gives_nothing_a_second_key(
+        self, rig: Rig, size: int
+    ) -> None:
+        most = await capacity(rig)
+        rate = min(500.0, most / 2)
+        rig.bot.got.clear()
+        killing = asyncio.create_task(replaced(rig, size))
+        accepted = await rig.traffic("r1-", rate, size)
+        killed = await killing
+        for one in killed:
+            one.process.wait(5)
+        await asyncio.sleep(0.5)
+        if size < LEASE.total_seconds():
+            await rig.let_leases_run_out()
+        await rig.all_came(accepted, within=40)
+        came = Counter(one.text for one in rig.bot.got)
+        first = {one.text: one.at for one in reversed(rig.bot.got)}
+        waits = sorted(first[text] - at for text, at in accepted.items())
+        doubles = sum(n - 1 for n in came.values())
+        p99 = waits[int(len(waits) * 0.99)]
+
+        told("R1", capacity=f"{most:.0f}/s", rate=f"{rate:.0f}/s", seconds=size, killed=len(killed),
+             accepted=len(accepted), lost=0, doubles=doubles, p50=f"{waits[len(waits) // 2]:.3f} s",
+             p99=f"{p99:.1f} s")  # fmt: skip
+        assert set(accepted) == set(came)
+        assert {1} == {len(found) for found in rig.bot.keys_of().values()}
+        assert len(killed) >= size // 2
+        assert p99 <= LEASE.total_seconds() + 2
+        assert doubles <= max(10, 0.02 * len(accepted))
+
+    async def test_would_lose_what_it_held_if_no_lease_ran_out(self, rig: Rig) -> None:
+        """The control: for as long as nobody takes over, what the dead one held is missing."""
+        rig.bot.delay = 1.0
+        texts = [f"held-{n}" for n in range(12)]
+        for text in texts:
+            await rig.insist(text)
+        workers = rig.workers
+        for one in workers:
+            one.kill()
+        await asyncio.sleep(1.2)
+        rig.bot.delay = 0.0
+        rig.bot.got.clear()
+        for one in workers:
+            one.launch()
+        for one in workers:
+            await one.until_it_said("worker.started")
+        before = set(rig.bot.texts())
+        await rig.let_leases_run_out()
+        await rig.all_came(texts)
+
+        assert set() == before
+        assert set(texts) == set(rig.bot.texts())
+
+
+class TestAnIngressKilledEveryOtherSecond:
+    @sizes(4, 40)
+    async def test_has_stored_all_that_it_answered_2xx(self, rig: Rig, size: int) -> None:
+        """The sender repeats the rest at the other one, under the same delivery id."""
+
+        async def killing() -> int:
+            victims = [rig.programs["ingress-0"], rig.programs["ingress-1"]]
+            for n in range(size // 2):
+                await asyncio.sleep(1.2)
+                victim = victims[n % 2]
+                victim.kill()
+                victim.launch()
+                await victim.until_it_said("ingress.started")
+            return size // 2
+
+        task = asyncio.create_task(killing())
+        accepted = await rig.traffic("r2-", 100, size * 1.2)
+        killed = await task
+        await rig.all_came(accepted)
+        came = rig.bot.texts()
+
+        told(
+            "R2", killed=killed, accepted=len(accepted), doubles=sum(came.values()) - len(came)
+        )
+        assert dict.fromkeys(accepted, 1) == came
+
+
+class TestAStoreThatIsKilled:
+    @sizes(2, 10)
+    async def test_loses_nothing_and_gets_no_2xx_while_it_is_away(
+        self, rig: Rig, size: int
+    ) -> None:
+        """Workers live on, and work again as soon as it is back."""
+        sending = asyncio.create_task(rig.traffic("r3-", 60, size * 1.5))
+        workers = rig.workers
+        statuses: list[int] = []
+        waits: list[float] = []
+        back: list[float] = []
+        for n in range(size):
+            await asyncio.sleep(0.7)
+            rig.server.kill()
+            began = time.monotonic()
+            statuses.append(await rig.send(f"away-{n}"))
+            waits.append(time.monotonic() - began)
+            await rig.server.start()
+            up = time.monotonic()
+            await rig.insist(f"back-{n}")
+            await rig.all_came([f"back-{n}"])
+            back.append(time.monotonic() - up)
+        accepted = await sending
+        await rig.all_came(accepted)
+
+        told("R3", kills=size, accepted=len(accepted), lost=0, longest_503=f"{max(waits):.2f} s",
+             longest_until_work=f"{max(back):.2f} s")  # fmt: skip
+        assert [503] * size == statuses
+        assert max(waits) <= 1.5
+        assert max(back) <= 5.0
+        assert [None] * len(workers) == [one.process.poll() for one in workers]
+        assert {1} == {len(found) for found in rig.bot.keys_of().values()}
+
+
+class TestAStoreThatStandsStill:
+    @sizes(3.0, 10.0)
+    async def test_gets_no_2xx_and_stores_each_once(self, rig: Rig, size: float) -> None:
+        pid = rig.server.pid
+        rig.server.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            first = await asyncio.gather(*(rig.send(f"r8-{n}") for n in range(20)))
+            took = time.monotonic() - began
+            await asyncio.sleep(max(0.0, size - took))
+        finally:
+            rig.server.signal(signal.SIGCONT)
+        for n in range(20):
+            await rig.insist(f"r8-{n}")
+        await rig.all_came([f"r8-{n}" for n in range(20)])
+        await rig.is_idle()
+
+        told("R8", seconds=size, statuses=dict(Counter(first)), slowest=f"{took:.2f} s")
+        assert pid == rig.server.pid
+        assert {503} == set(first)
+        assert took <= 6.0
+        assert dict.fromkeys((f"r8-{n}" for n in range(20)), 1) == rig.bot.texts()
+
+
+class TestADeliverySentManyTimes:
+    @sizes(20, 500)
+    async def test_at_once_through_two_ingresses_is_handled_once(
+        self, rig: Rig, size: int
+    ) -> None:
+        chance = random.Random(size)
+        times = {f"r13-{n}": chance.randint(1, 5) for n in range(size)}
+        statuses = await asyncio.gather(
+            *(rig.send(text, to=n % 2) for text, count in times.items() for n in range(count))
+        )
+        await rig.all_came(times)
+        await rig.is_idle()
+
+        told("R13", deliveries=size, sent=sum(times.values()), handled=rig.bot.texts().total())
+        assert {200} == set(statuses)
+        assert dict.fromkeys(times, 1) == rig.bot.texts()
+
+    async def test_is_handled_each_time_without_a_delivery_id(self, rig: Rig) -> None:
+        """The control: nothing tells that it is the same."""
+        for n in range(3):
+            await rig.send("again", delivery=f"again-{n}")
+        await rig.is_idle()
+
+        assert 3 == rig.bot.texts()["again"]
+
+
+class TestAWorkerThatStandsStill:
+    async def test_is_fenced_when_it_wakes_up(self, rig: Rig) -> None:
+        """Its leases have long run out: another one has done its work, and all that it writes late is refused."""
+        victim, *others = rig.workers
+        for one in others:
+            one.signal(signal.SIGSTOP)
+        rig.bot.delay = 0.6
+        texts = [f"r15-{n}" for n in range(9)]
+        await asyncio.gather(*(rig.insist(text) for text in texts))
+        await asyncio.sleep(0.3)
+        lost_before = victim.said("record.lost") + victim.said("lease.lost")
+        victim.signal(signal.SIGSTOP)
+        for one in others:
+            one.signal(signal.SIGCONT)
+        await asyncio.sleep(0.5)  # the bot has answered all by now
+        await rig.let_leases_run_out()
+        await rig.is_idle()
+        epochs = Counter(await epochs_of(rig, texts))
+        victim.signal(signal.SIGCONT)
+        held = len(texts)
+        async with asyncio.timeout(15):
+            while victim.said("record.lost") + victim.said("lease.lost") - lost_before < held:
+                await asyncio.sleep(0.05)
+        after = Counter(await epochs_of(rig, texts))
+
+        told("R15", fenced=held, third_runs=sum(n > 2 for n in rig.bot.texts().values()))
+        assert {2: held} == epochs == after
+        assert {2} == set(rig.bot.texts().values())
+        assert {1} == {len(found) for found in rig.bot.keys_of().values()}
+
+
+async def epochs_of(rig: Rig, texts: list[str]) -> list[int]:
+    """How often each of the newest records was leased."""
+    ids = await rig.store.redis.zrevrange(keys.key("state", "done"), 0, len(texts) - 1)
+    found = [await rig.store.redis.hget(keys.key("record", id.decode()), "epoch") for id in ids]  # type: ignore[misc]
+    return [int(one) for one in found]
+
+
+class TestDeploys:
+    @sizes(3, 20, seconds=200)
+    async def test_burn_no_attempt_and_double_nothing(self, rig: Rig, size: int) -> None:
+        """SIGTERM: it finishes what it has begun and gives the rest back."""
+        deploying = asyncio.create_task(replaced(rig, size, signal.SIGTERM))
+        accepted = await rig.traffic("r16-", 100, size + 1)
+        stopped = await deploying
+        began = time.monotonic()
+        codes = [await asyncio.to_thread(one.process.wait, 30) for one in stopped]
+        await rig.all_came(accepted)
+        await rig.is_idle()
+        came = rig.bot.texts()
+        doubles = sum(came[text] - 1 for text in accepted)
+        burnt = await attempts(rig, len(accepted))
+
+        told("R16", stopped=len(stopped), accepted=len(accepted), lost=0, doubles=doubles,
+             attempts_burnt=burnt, slowest_exit=f"{time.monotonic() - began:.1f} s")  # fmt: skip
+        assert {0} == set(codes)
+        assert doubles <= 0.001 * len(accepted)
+        assert 0 == burnt
+
+
+async def attempts(rig: Rig, newest: int) -> int:
+    """Attempts and crashes that the *newest* records have counted."""
+    found = 0
+    for id in await rig.store.redis.zrevrange(keys.key("state", "done"), 0, newest - 1):
+        row = await rig.store.redis.hmget(
+            keys.key("record", id.decode()), "attempts", "crashes"
+        )  # type: ignore[misc]
+        found += sum(int(one or 0) for one in row)
+    return found
