@@ -7,6 +7,7 @@ msgspec refuses them too, but it neither names the key of a table nor knows the 
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,13 @@ def check_numbers(value: Any, path: Path = ()) -> None:
 
 def check_spelling(value: Any, record: type[msgspec.Struct]) -> None:
     """Raise `Misspelt` for the first name, choice or type in *value* that *record* does not know."""
-    _walk(value, inspect.type_info(record), ())
+    _walk(value, _type_of(record), ())
+
+
+@functools.cache
+def _type_of(record: type[msgspec.Struct]) -> inspect.Type:
+    """Told once for each record: it takes longer than all the rest of reading a definition."""
+    return inspect.type_info(record)
 
 
 def _walk(value: Any, kind: inspect.Type, path: Path) -> None:

@@ -48,9 +48,9 @@ MINIMAL = 'name = "acme"\nversion = "1.0.0"\nverify = "none"\n'
 class TestBuiltIn:
     """Slack, GitHub, Linear, Notion, and the guide's Acme."""
 
-    def test_the_four_are_there(self) -> None:
-        """No more, no less."""
-        assert list(FOUR) == [definition.name for definition in built_in()]
+    def test_the_four_of_the_demo_are_there(self) -> None:
+        """Each folder of the catalogue under its own name."""
+        assert {*FOUR} <= {definition.name for definition in built_in()}
 
     @pytest.mark.parametrize("name", ALL)
     async def test_all_scripts_compile(self, name: str, vrl: VrlPool) -> None:

@@ -101,7 +101,8 @@ class TestExtract:
 
     def test_no_fixture_is_left_out(self) -> None:
         """A file without a row would test nothing."""
-        files = {str(path.relative_to(FIXTURES)) for path in FIXTURES.glob("*/*")}
+        requests = (path for path in FIXTURES.glob("*/*") if path.suffix != ".toml")
+        files = {str(path.relative_to(FIXTURES)) for path in requests}
 
         assert {*NOBODYS, *(name for name, _ in FOUND)} == files
 

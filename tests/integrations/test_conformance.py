@@ -1,0 +1,372 @@
+"""
+Every integration that comes with Waypost, against its provider as recorded in `fixtures/NAME/conformance.toml`.
+
+The folders are found, not listed: a new one is under test the moment it is there, and fails until it has fixtures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import pytest_asyncio
+
+from shared.errors import ProviderRefused
+from shared.integrations.configurations import schemes_in
+from shared.integrations.definition import compile_scripts
+from shared.model.requests import RawRequest
+from shared.oauth import (
+    OAuthProvider,
+    authorize_url,
+    captured,
+    challenge_of,
+    refresh_call,
+    refresh_endpoint,
+    revoke_call,
+    tokens_of,
+)
+from shared.oauth.clientcalls import follow_up_call
+from shared.oauth.lifetimes import renewable
+from shared.oauth.tokens import tokens_in
+from shared.steps.effects import perform
+from shared.steps.identify import Who, identified
+from shared.vrl.pool import VrlPool
+from tests.integrations.conformance import (
+    FOLDERS,
+    NOON,
+    OAuthCase,
+    WebhookCase,
+    definition_of,
+    received,
+    recorded,
+    signed_as,
+)
+from tests.integrations.conformance_steps import (
+    CALLBACK,
+    CLIENT,
+    VERIFIER,
+    Asked,
+    address_of,
+    altered,
+    answered,
+    check,
+    credentials,
+    exchange_of,
+    expectation,
+    fields_in,
+    found_in,
+    granted,
+    handshake,
+    in_brief,
+    passes,
+)
+
+everyone = pytest.mark.parametrize("name", FOLDERS)
+
+
+one_loop = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vrl() -> AsyncIterator[VrlPool]:
+    """One engine for all, since starting it costs more than what it is asked here."""
+    async with VrlPool(size=1) as pool:
+        yield pool
+
+
+def oauth_of(name: str) -> tuple[OAuthProvider, OAuthCase]:
+    """The definition's OAuth and the provider's own; left out where the provider has none."""
+    case, provider = recorded(name).oauth, definition_of(name).oauth
+    if case is None or provider is None:
+        pytest.skip(recorded(name).without_oauth)
+    return provider, case
+
+
+class TestFolder:
+    @everyone
+    def test_it_has_recorded_fixtures(self, name: str) -> None:
+        """At least one request, and a reason for whatever is left out."""
+        definition, case = definition_of(name), recorded(name)
+
+        assert name == definition.name
+        assert case.webhooks
+        assert (case.oauth is None) == bool(case.without_oauth) == (definition.oauth is None)
+        assert bool(case.unsigned) == ("none" in schemes_in(definition.verify))
+
+    @everyone
+    @one_loop
+    async def test_its_scripts_compile(self, name: str, vrl: VrlPool) -> None:
+        await compile_scripts(definition_of(name), vrl)
+
+    @everyone
+    def test_its_page_tells_the_operator_what_to_click(self, name: str) -> None:
+        """What to do at the provider, where to paste which URL, and every secret that must be set."""
+        definition = definition_of(name)
+        text = (FOLDERS[name] / "README.md").read_text()
+        required = [secret for secret, rule in definition.secrets.items() if not rule.optional]
+
+        assert text.startswith(f"# {definition.title}\n")
+        assert "\n## Once" in text
+        assert "\n1. " in text
+        assert "\n## Good to know\n" in text
+        assert [] == [
+            secret for secret in required if f"waypost secrets set {name} {secret}" not in text
+        ]
+        assert (definition.oauth is None) == ("https://YOUR-ORIGIN/oauth" not in text)
+        assert (
+            f"https://YOUR-ORIGIN/integration/global/{name}" in text or "`webhookUrl`" in text
+        )
+
+    @everyone
+    def test_its_facts_name_their_pages(self, name: str) -> None:
+        """A fact without its source cannot be checked again."""
+        assert "# https://" in (FOLDERS[name] / "definition.toml").read_text()
+
+    @everyone
+    def test_provider_names_are_told(self, name: str) -> None:
+        definition = definition_of(name)
+
+        assert "" not in {definition.title, definition.description}
+
+
+class TestAuthorize:
+    @everyone
+    def test_the_browser_goes_where_the_provider_says(self, name: str) -> None:
+        provider, case = oauth_of(name)
+        url = urlsplit(
+            authorize_url(
+                provider,
+                client_id="client",
+                redirect_uri=CALLBACK,
+                oauth_state="s1",
+                challenge=challenge_of(VERIFIER),
+                inputs=case.inputs,
+            )
+        )
+        expected = {
+            "response_type": "code",
+            "client_id": "client",
+            "redirect_uri": CALLBACK,
+            "state": "s1",
+        }
+        if case.authorize.pkce:
+            expected |= {
+                "code_challenge": challenge_of(VERIFIER),
+                "code_challenge_method": "S256",
+            }
+        kept = {
+            key: value for key, value in expected.items() if key not in case.authorize.without
+        }
+
+        assert case.authorize.url == f"{url.scheme}://{url.netloc}{url.path}"
+        assert {**kept, **case.authorize.query} == dict(
+            parse_qsl(url.query, strict_parsing=True)
+        )
+
+
+class TestTokens:
+    @everyone
+    def test_the_code_is_exchanged_as_the_provider_wants_it(self, name: str) -> None:
+        provider, case = oauth_of(name)
+        call = exchange_of(provider, case)
+        who, header = credentials(case.token.auth)
+        expected = {
+            "grant_type": "authorization_code",
+            "code": "the-code",
+            "redirect_uri": CALLBACK,
+            **who,
+        }
+        if case.authorize.pkce:
+            expected["code_verifier"] = VERIFIER
+        kept = {key: value for key, value in expected.items() if key not in case.token.without}
+
+        assert f"POST {case.token.url}" == address_of(call)
+        assert {**kept, **case.token.fields} == fields_in(call)
+        assert header == dict(call.headers).get("authorization")
+        assert case.token.body in dict(call.headers)["content-type"]
+        assert case.token.headers.items() <= dict(call.headers).items()
+
+    @everyone
+    def test_its_answers_are_read(self, name: str) -> None:
+        provider, case = oauth_of(name)
+        good = [one for one in case.token.answers if not one.code]
+
+        assert good
+        for one in good:
+            tokens = tokens_of(provider, answered(one), now=NOON)
+
+            assert expectation(one) == in_brief(tokens)
+            assert one.scopes is None or one.scopes == tokens.scopes
+
+    @everyone
+    def test_its_refusals_are_no_success(self, name: str) -> None:
+        """Whatever their status is."""
+        provider, case = oauth_of(name)
+        bad = [one for one in case.token.answers if one.code]
+
+        assert bad
+        for one in bad:
+            with pytest.raises(ProviderRefused) as refused:
+                tokens_of(provider, answered(one), now=NOON)
+            assert one.code == refused.value.code
+
+    @everyone
+    def test_they_are_refreshed(self, name: str) -> None:
+        provider, case = oauth_of(name)
+        if case.refresh is None:
+            assert not provider.token.fields.refresh or not case.token.answers[0].refresh
+            return
+        wanted = case.refresh
+        token = renewable(provider, granted(provider, case))
+        assert token is not None
+        call = refresh_call(provider, CLIENT, token, case.inputs)
+        who, header = credentials(case.token.auth)
+        expected = {
+            "grant_type": "refresh_token",
+            "refresh_token": token.reveal().decode(),
+            **who,
+        }
+        kept = {key: value for key, value in expected.items() if key not in wanted.without}
+        rule = refresh_endpoint(provider)
+        fresh = tokens_in(provider, rule, answered(wanted.answer), now=NOON)
+
+        assert f"{wanted.method} {wanted.url or case.token.url}" == address_of(call)
+        assert {**kept, **wanted.fields} == fields_in(call)
+        assert header == dict(call.headers).get("authorization")
+        assert expectation(wanted.answer) == in_brief(fresh)
+        assert wanted.kept == (not provider.refresh.rotates)
+
+    @everyone
+    def test_they_are_exchanged_for_longer_ones(self, name: str) -> None:
+        """Where the provider has such a step after the first exchange."""
+        provider, case = oauth_of(name)
+        tokens, rules = granted(provider, case), provider.token.then
+
+        assert len(case.token.then) == len(rules)
+        for wanted, rule in zip(case.token.then, rules, strict=True):
+            call = follow_up_call(rule, CLIENT, tokens.access, case.inputs)
+            longer = tokens_in(provider, rule, answered(wanted.answer), now=NOON)
+
+            assert wanted.request == address_of(call)
+            assert wanted.fields == fields_in(call)
+            assert expectation(wanted.answer) == in_brief(longer)
+
+    @everyone
+    def test_they_are_revoked(self, name: str) -> None:
+        provider, case = oauth_of(name)
+        call = revoke_call(provider, CLIENT, granted(provider, case), case.inputs)
+        if case.revoke is None or call is None:
+            assert case.revoke is None
+            assert call is None
+            return
+        who, header = credentials(case.revoke.auth)
+        if case.revoke.auth == "bearer":
+            who, header = {}, f"Bearer {case.token.answers[0].access}"
+
+        assert case.revoke.request == address_of(call)
+        assert {**who, **case.revoke.fields} == fields_in(call)
+        assert header == dict(call.headers).get("authorization")
+
+
+class TestIdentity:
+    @everyone
+    async def test_the_account_is_found(self, name: str) -> None:
+        """It is the identifier that the provider's webhooks carry."""
+        provider, case = oauth_of(name)
+        tokens = granted(provider, case)
+        asked = Asked(case.identity.calls, tokens.access.reveal().decode())
+        who = Who(
+            provider=provider,
+            client_id="client",
+            callback=captured(provider, case.identity.callback),
+            inputs=case.inputs,
+            given=case.inputs,
+        )
+        account, _ = await perform(identified(who, tokens), asked)
+
+        assert (case.identity.id, case.identity.name) == (account.id, account.name)
+        assert case.identity.facts.items() <= account.facts.items()
+        assert [] == asked.left
+
+
+def ordinary(name: str) -> list[WebhookCase]:
+    """The requests that are no handshake."""
+    return [one for one in recorded(name).webhooks if one.reply is None]
+
+
+class TestWebhooks:
+    @everyone
+    def test_what_the_provider_signed_is_accepted(self, name: str) -> None:
+        definition = definition_of(name)
+        for case in ordinary(name):
+            request, signer = signed_as(case, name)
+
+            assert signer.page or recorded(name).unsigned, case.about
+            check(definition, received(request, name), request, request.now)
+
+    @everyone
+    def test_what_another_signed_or_changed_is_refused(self, name: str) -> None:
+        """Another secret, another body, no signature at all, too old, too early."""
+        definition, refused = definition_of(name), 0
+        for case in ordinary(name):
+            for what, request, at in altered(case, name):
+                assert not passes(definition, received(request, name), request, at), (
+                    case.about,
+                    what,
+                )
+                refused += 1
+
+        assert bool(refused) != bool(recorded(name).unsigned)
+
+    @everyone
+    @one_loop
+    async def test_it_finds_whose_it_is(self, name: str, vrl: VrlPool) -> None:
+        """And each one's own part, where a request is for several."""
+        definition = definition_of(name)
+        for case in recorded(name).webhooks:
+            request, _ = signed_as(case, name)
+            found = await found_in(definition, received(request, name), vrl)
+
+            assert list(case.identifiers) == [who for who, _ in found], case.about
+            parts = (
+                [None] * len(found)
+                if case.parts is None
+                else [json.loads(one) for one in case.parts]
+            )
+            assert parts == [part for _, part in found], case.about
+
+    @everyone
+    def test_handshakes_are_answered_and_nothing_else_is_one(self, name: str) -> None:
+        definition = definition_of(name)
+        for case in recorded(name).webhooks:
+            request, _ = signed_as(case, name)
+            reply = handshake(definition, received(request, name), request.secret)
+            if case.reply is None:
+                assert reply is None, case.about
+                continue
+            assert reply is not None, case.about
+            assert (case.reply.status, case.reply.body) == (
+                reply.status,
+                reply.body.decode(),
+            ), case.about
+            assert case.reply.headers.items() <= dict(reply.headers).items(), case.about
+
+    @everyone
+    @one_loop
+    async def test_no_body_at_all_is_nobody_s(self, name: str, vrl: VrlPool) -> None:
+        """Whatever stands in its place."""
+        definition = definition_of(name)
+        for body in (b"", b"not json {", b"null", b"[]", b"{}", b"\xff\xfe"):
+            raw = RawRequest(
+                id="req_1",
+                door="global",
+                name=name,
+                method="POST",
+                path="/",
+                body=body,
+                received_at=NOON,
+            )
+
+            assert [] == await found_in(definition, raw, vrl), body
