@@ -74,7 +74,7 @@ class CallbackEffects:
             case Now():
                 return self._tools.clock.now()
             case Call(call=call):
-                return await send(self._tools, call)
+                return await send(self._tools, self._owner.definition.name, call)
             case IsActive(tokens=tokens):
                 return await self._is_active(tokens)
             case AskChoice() | Activate():

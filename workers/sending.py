@@ -34,13 +34,13 @@ LONGEST_PAUSE = timedelta(
 _BUSY = frozenset((429, 503))
 
 
-async def send(tools: Tools, call: HttpCall) -> HttpAnswer:
+async def send(tools: Tools, integration: str, call: HttpCall) -> HttpAnswer:
     """
-    Send to the provider; what is idempotent, up to three times within ten seconds.
+    Send to a provider for *integration*; what is idempotent, up to three times within ten seconds.
 
-    Raises `ProviderBusy`, without sending anything, while the provider's host wants a pause.
+    Raises `ProviderBusy`, without sending anything, while that host wants a pause from that integration.
     """
-    gate = f"host:{urlsplit(call.url).hostname or ''}"
+    gate = f"provider:{integration}/{urlsplit(call.url).hostname or ''}"
     budget = tools.gates.budget(gate)
     budget.earn()
     attempts = AsyncRetrying(
@@ -72,6 +72,6 @@ async def _once(tools: Tools, gate: str, call: HttpCall) -> HttpAnswer:
     answer = await tools.provider.send(call)
     after = retry_after(answer.headers, now=tools.clock.now())
     if answer.status in _BUSY and after is not None:
-        reason = f"because {gate.partition(':')[2]} answered {answer.status} and asked for it"
+        reason = f"because {gate.partition('/')[2]} answered {answer.status} and asked for it"
         await tools.gates.pause(gate, min(after, LONGEST_PAUSE), reason)
     return answer

@@ -89,7 +89,7 @@ class RefreshEffects:
             case Now():
                 return self._tools.clock.now()
             case Call(call=call):
-                return await send(self._tools, call)
+                return await send(self._tools, self._home.integration, call)
             case _:
                 return await self._kept(effect)
 

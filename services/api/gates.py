@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.api.ports import ApiPorts
     from services.api.wire import Call
 
-_KINDS = ("bot:", "handler:", "host:", "installation:")
+_KINDS = ("bot:", "handler:", "provider:", "installation:")
 
 
 async def list_gates(ports: ApiPorts, call: Call[Nothing, None]) -> GateList:
@@ -53,6 +53,6 @@ async def _all(ports: ApiPorts) -> GateList:
 
 def _name(given: str) -> str:
     if not given.startswith(_KINDS):
-        fix = "write bot:ID, handler:INTEGRATION, host:NAME or installation:WEBHOOKID"
+        fix = "write bot:ID, handler:INTEGRATION, provider:INTEGRATION/HOST or installation:WEBHOOKID"
         raise invalid("gate", f"{given[:80]!r} is not the name of a gate", fix)
     return given

@@ -149,7 +149,7 @@ class WorkerView(Given, frozen=True, kw_only=True):
 
 
 class GateView(Given, frozen=True, kw_only=True):
-    """A target that gets nothing now: `bot:ID`, `handler:INTEGRATION`, `host:NAME`."""
+    """A target that gets nothing now: `bot:ID`, `handler:INTEGRATION`, `provider:…`."""
 
     name: str
     kind: GateKind

@@ -14,7 +14,9 @@ app = typer.Typer(
     no_args_is_help=True, help="Targets that are down or paused, and what waits for them."
 )
 
-GateName = Annotated[str, typer.Argument(help="bot:ID, handler:INTEGRATION or host:NAME")]
+GateName = Annotated[
+    str, typer.Argument(help="bot:ID, handler:INTEGRATION, provider:INTEGRATION/HOST …")
+]
 
 
 @app.command()

@@ -12,7 +12,7 @@ GateKind = Literal["breaker", "pause", "open"]  # `open`: what waited is on its 
 class Gate(Struct, frozen=True, kw_only=True):
     """A gate that is closed, or just opening."""
 
-    name: str  # `bot:ID`, `handler:INTEGRATION`, `host:NAME`, `installation:WEBHOOKID`
+    name: str  # `bot:ID`, `handler:INTEGRATION`, `provider:INTEGRATION/HOST`, `installation:WEBHOOKID`
     kind: GateKind
     seconds: float  # until it lets something through
     reason: str

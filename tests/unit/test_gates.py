@@ -212,23 +212,25 @@ class TestAProvider:
     ) -> None:
         provider = Provider(BUSY, OK)
         tools = tools_of(scene, provider)
-        await send(tools, a_call())
+        await send(tools, "acme", a_call())
         with pytest.raises(ProviderBusy) as raised:
-            await send(tools, a_call())
-        other = await send(tools, a_call("https://other.example/"))
+            await send(tools, "acme", a_call())
+        other = await send(tools, "acme", a_call("https://other.example/"))
         scene.clock.seconds += 21
 
         assert timedelta(seconds=20) == raised.value.after
         assert 200 == other.status
-        assert 200 == (await send(tools, a_call())).status
+        assert 200 == (await send(tools, "acme", a_call())).status
         assert 3 == provider.calls
 
     async def test_never_stops_all_for_longer_than_a_minute(self, scene: Scene) -> None:
         """Limits are often per account: one that is used up for a day must not stop the others."""
         answer = HttpAnswer(status=429, headers=(("retry-after", "86400"),), body=b"")
-        await send(tools_of(scene, Provider(answer)), a_call())
+        await send(tools_of(scene, Provider(answer)), "acme", a_call())
 
-        assert [("host:api.acme.example", "pause", timedelta(minutes=1))] == scene.gates.closed
+        assert [
+            ("provider:acme/api.acme.example", "pause", timedelta(minutes=1))
+        ] == scene.gates.closed
 
     async def test_in_trouble_gets_few_retries(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -238,7 +240,7 @@ class TestAProvider:
         provider = Provider(ProviderBusy("connection refused"))
         for _ in range(100):
             with pytest.raises(ProviderBusy):
-                await send(tools_of(scene, provider), a_call(idempotent=True))
+                await send(tools_of(scene, provider), "acme", a_call(idempotent=True))
 
         assert 100 < provider.calls <= 121
 
@@ -248,7 +250,10 @@ class TestAProvider:
         monkeypatch.setattr("asyncio.sleep", _at_once)
         provider = Provider(ProviderBusy("connection refused"), OK)
 
-        assert 200 == (await send(tools_of(scene, provider), a_call(idempotent=True))).status
+        assert (
+            200
+            == (await send(tools_of(scene, provider), "acme", a_call(idempotent=True))).status
+        )
 
 
 async def _at_once(_seconds: float) -> None:

@@ -52,9 +52,9 @@ class SecretValues:
 class Http:
     """The guarded client. Answers come back whatever their status."""
 
-    def __init__(self, tools: Tools) -> None:
-        """Send through *tools*."""
-        self._tools = tools
+    def __init__(self, tools: Tools, integration: str) -> None:
+        """Send through *tools*, for *integration*."""
+        self._tools, self._integration = tools, integration
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """GET *url*."""
@@ -85,7 +85,7 @@ class Http:
             name="handler", method=method, url=url, headers=tuple(given), body=body,
             idempotent=method == "GET",
         )  # fmt: skip
-        return await send(self._tools, call)
+        return await send(self._tools, self._integration, call)
 
 
 class Client:
@@ -160,7 +160,7 @@ class Context:
         self.webhook_url = f"{tools.origin}/{home.webhook_id}"
         self.secrets = secrets
         self.client = Client(tools, record, owner, in_flow=in_flow)
-        self.http = Http(tools)
+        self.http = Http(tools, owner.definition.name)
         self.log = structlog.get_logger().bind(integration=home.integration, record=record.id)
         self._tools, self._record, self._owner = tools, record, owner
 
