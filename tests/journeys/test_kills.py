@@ -311,6 +311,7 @@ class TestAnyProgram:
         killing = asyncio.create_task(kill_one_after_the_other(cell))
         await asyncio.gather(*(insist(cell, one, n * 0.05) for n, one in enumerate(sent)))
         await killing
+        await until(cell._answers, 30, lambda: "the api to be back")
         await let_leases_run_out(cell)
         events = await cell.events(bot, 60, within=25)
 
