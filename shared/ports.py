@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from shared.model.calls import HttpAnswer, HttpCall
+    from shared.model.caught import Caught
     from shared.model.events import Event
     from shared.model.flows import ConnectLink, Flow
     from shared.model.gates import Gate, GateKind
@@ -53,9 +54,13 @@ class LedgerPort(Publishes, Protocol):
         """Store work."""
 
     async def route(
-        self, record: Record, slices: Sequence[tuple[str, bytes]], *, may_park: bool
+        self,
+        record: Record,
+        slices: Sequence[tuple[str, bytes] | tuple[str, bytes, str]],
+        *,
+        may_park: bool,
     ) -> Routed:
-        """Give each slice to its owners, or park it."""
+        """Give each slice to its owners (or the one that is named), or park it."""
 
     async def step(
         self, what: str, record: Record, name: str, value: bytes = b""
@@ -89,6 +94,12 @@ class InstallationsPort(Protocol):
     async def update(self, webhook_id: str, **parts: Any) -> None:
         """Change some parts."""
 
+    async def disconnect(self, webhook_id: str, reason: str) -> bool:
+        """Free its identifier and say that its user has to connect again."""
+
+    async def owners_of(self, integration: str, identifier: str) -> Sequence[str]:
+        """The webhookIds that *identifier* is bound to."""
+
     async def list(
         self,
         bot: str | None = None,
@@ -97,6 +108,32 @@ class InstallationsPort(Protocol):
         limit: int = 50,
     ) -> tuple[Sequence[Installation], str]:
         """One page, and the cursor of the next."""
+
+
+class SubscriptionsPort(Protocol):
+    """What installations have subscribed to at a provider."""
+
+    async def put(self, home: Installation, id: str, secret: Secret | None = None) -> int:
+        """Announce one; how many parked requests were released. `Conflict` when it is another installation's."""
+
+    async def put_first(self, home: Installation, id: str, secret: Secret) -> bool:
+        """Give one that was announced its first secret; False when it is unknown or has one."""
+
+    async def remove(self, home: Installation, id: str) -> bool:
+        """End one; False when there was none."""
+
+    async def secret(self, home: Installation, id: str) -> Secret | None:
+        """The secret of one."""
+
+    async def secrets(self, home: Installation) -> Sequence[Secret]:
+        """Every secret that one of them has."""
+
+
+class HandshakesPort(Protocol):
+    """What handshakes have brought."""
+
+    async def keep(self, integration: str, caught: Caught, value: Secret) -> str:
+        """Keep it, once; returns its id."""
 
 
 class BotsPort(Protocol):

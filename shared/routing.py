@@ -141,6 +141,19 @@ def identifier_of(value: Any) -> str | None:
     return None if "\0" in value or _has_surrogate(value) else value
 
 
+SUBSCRIPTION = "subscription:"
+
+
+def subscribed(id: str) -> str:
+    """
+    A subscription as an identifier.
+
+    >>> subscribed("22")
+    'subscription:22'
+    """
+    return SUBSCRIPTION + id
+
+
 def _has_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 

@@ -30,9 +30,11 @@ from shared.storage.connection import connect
 from shared.storage.definitions import Definitions
 from shared.storage.flows import Flows
 from shared.storage.gates import Gates
+from shared.storage.handshakes import Handshakes
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
 from shared.storage.states import States
+from shared.storage.subscriptions import Subscriptions
 from shared.storage.turns import Turns
 from shared.storage.vault import Secrets, Vault
 from shared.telemetry import configure
@@ -129,6 +131,8 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
         keysets=KeySets(provider, clock),
         installations=Installations(store, vault),
         states=States(store, vault),
+        subscriptions=Subscriptions(store, vault),
+        handshakes=Handshakes(store, vault),
         turns=Turns(store),
         secrets=Secrets(store, vault),
         flows=Flows(store),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BotsPort,
         EventsPort,
         FlowsPort,
+        HandshakesPort,
         InstallationsPort,
         LedgerPort,
         OpensSealed,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         SecretsPort,
         Sends,
         StatesPort,
+        SubscriptionsPort,
         TurnsPort,
         VaultPort,
     )
@@ -39,6 +41,8 @@ class Tools:
     keysets: KeySets  # that providers publish
     installations: InstallationsPort
     states: StatesPort
+    subscriptions: SubscriptionsPort
+    handshakes: HandshakesPort
     turns: TurnsPort
     secrets: SecretsPort
     flows: FlowsPort

@@ -179,3 +179,18 @@ QUEUE = {
     ],
     "gates": [GATE],
 }
+
+SUBSCRIPTION_ID, HANDSHAKE_ID = "4b67c11", "hsk_43eec0ec5d7e41227f97503c"
+
+SUBSCRIPTION = {"id": SUBSCRIPTION_ID, "hasSecret": True}
+
+HANDSHAKE = {
+    "id": HANDSHAKE_ID,
+    "at": WHEN,
+    "source": "global",
+    "name": "WEBHOOK_SIGNING_SECRET",
+    "webhookId": None,
+    "note": "the first request of a subscription",
+    "accepted": False,
+    "value": "what the provider sent",
+}

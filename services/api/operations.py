@@ -32,6 +32,7 @@ from services.api.answers import (
     TokenAnswer,
 )
 from services.api.chat.operations import RUNTIME
+from services.api.hook_operations import HOOKS
 from services.api.ledger_answers import (
     ActedAnswer,
     BodyAnswer,
@@ -304,5 +305,5 @@ GATES = (
 )  # fmt: skip
 
 OPERATIONS: tuple[Operation, ...] = (
-    *BOTS, *INTEGRATIONS, *INSTALLATIONS, *REQUESTS, *GATES, *RUNTIME,
+    *BOTS, *INTEGRATIONS, *INSTALLATIONS, *HOOKS, *REQUESTS, *GATES, *RUNTIME,
 )  # fmt: skip

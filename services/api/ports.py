@@ -21,6 +21,7 @@ from shared.storage.connection import Store
 from shared.storage.definitions import Definitions
 from shared.storage.flows import Flows
 from shared.storage.gates import Gates
+from shared.storage.handshakes import Handshakes
 from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
@@ -28,6 +29,7 @@ from shared.storage.objects import Objects
 from shared.storage.schedule import Schedule
 from shared.storage.sessions import Sessions
 from shared.storage.states import States
+from shared.storage.subscriptions import Subscriptions
 from shared.storage.tokens import RuntimeTokens
 from shared.storage.vault import Secrets, Vault
 
@@ -57,6 +59,8 @@ class ApiPorts:
     definitions: Definitions
     installations: Installations
     states: States
+    subscriptions: Subscriptions
+    handshakes: Handshakes
     flows: Flows
     gates: Gates
     bots: Bots
@@ -93,6 +97,8 @@ def ports_over(
         definitions=definitions,
         installations=Installations(store, vault),
         states=States(store, vault),
+        subscriptions=Subscriptions(store, vault),
+        handshakes=Handshakes(store, vault),
         flows=Flows(store),
         gates=Gates(store),
         bots=Bots(store, vault, edge.clock),

@@ -131,6 +131,48 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def handshakes(
+    name: Name,
+    accept: Annotated[
+        str, typer.Option(metavar="ID", help="Take the secret of this handshake into use")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """
+    Secrets that a provider brought in handshakes: what to paste at the provider, and what to take into use.
+
+    For example:
+
+    waypost integrations handshakes notion
+
+    waypost integrations handshakes notion --accept hsk_5f1d7a84db00d2fce00b31a7
+    """
+    api = Api.from_settings()
+    if accept:
+        taken = api.post("integrations", name, "handshakes", accept, "accept")
+        if as_json:
+            return show.json(taken)
+        show.line(f"{taken['handshake']['name'] or 'the secret'} is set")
+        return None
+    found = api.get("integrations", name, "handshakes")
+    if as_json:
+        return show.json(found)
+    rows = [
+        (
+            one["id"],
+            one["at"],
+            f"{one['source']} {one['name']}".strip(),
+            "in use" if one["accepted"] else "to be accepted",
+            one["value"],
+        )
+        for one in found["handshakes"]
+    ]
+    columns = ("id", "came", "for", "", "value")
+    show.table(columns, rows, "None came yet.")
+    return None
+
+
+@app.command()
 def add(
     folder: Annotated[
         Path | None,

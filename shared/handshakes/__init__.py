@@ -9,8 +9,8 @@ Whatever is echoed goes out as text/plain or JSON with `nosniff`: the caller may
 the connect flow share our origin.
 """
 
-from shared.handshakes.answering import answer, matching, reply_to
+from shared.handshakes.answering import answer, brought_by, matching, reply_to
 from shared.handshakes.checking import check
 from shared.handshakes.records import Handshake
 
-__all__ = ["Handshake", "answer", "check", "matching", "reply_to"]
+__all__ = ["Handshake", "answer", "brought_by", "check", "matching", "reply_to"]

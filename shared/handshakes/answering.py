@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LONGEST_CHALLENGE = 2048  # characters
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+_PLACES = ("header", "query", "json")
 _NOSNIFF = ("x-content-type-options", "nosniff")
 
 
@@ -119,6 +120,13 @@ def reply_to(handshake: Handshake, raw: RawRequest, secret: Secret | None) -> Re
     return _echo(handshake, challenge, key) if challenge else None
 
 
+def brought_by(handshake: Handshake, raw: RawRequest) -> str:
+    """The secret that a request that `matching` found brings along: its token, else its challenge; or nothing."""
+    seen = _Seen(raw)
+    value = seen.query.get(handshake.token) if handshake.token else _challenge(handshake, seen)
+    return value if value and len(value) <= LONGEST_CHALLENGE else ""
+
+
 def _same(given: str, key: bytes) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), key)
 
@@ -136,13 +144,18 @@ def _plain(handshake: Handshake) -> Reply:
 
 
 def _challenge(handshake: Handshake, seen: _Seen) -> str | None:
-    if handshake.form == "header-echo":
-        value = seen.header(handshake.header or "")
-        value = value if _HEADER_VALUE.fullmatch(value or "") else None
-    elif handshake.form in {"query-echo", "query-hmac"}:
-        value = seen.query.get(handshake.query or "")
-    else:
-        value = value_at(seen.json, handshake.json or "")
+    """What is to come back; for a form that sends nothing back, what stands at the first place that it names."""
+    given = (handshake.header, handshake.query, handshake.json)
+    first = next((kind for kind, name in zip(_PLACES, given, strict=True) if name), "json")
+    kind = handshake.form.partition("-")[0]
+    match kind if kind in _PLACES else first:
+        case "header":
+            value = seen.header(handshake.header or "")
+            value = value if _HEADER_VALUE.fullmatch(value or "") else None
+        case "query":
+            value = seen.query.get(handshake.query or "")
+        case _:
+            value = value_at(seen.json, handshake.json or "")
     fits = isinstance(value, str) and 0 < len(value) <= LONGEST_CHALLENGE
     return value if fits else None
 

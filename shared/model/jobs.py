@@ -110,4 +110,5 @@ class Routed(Struct, frozen=True, kw_only=True):
 
     where: str  # self | nobody | parked | split
     installation: str = ""
+    identifier: str = ""  # by which it was found
     deliveries: int = 0

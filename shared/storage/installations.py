@@ -104,6 +104,10 @@ class Installations:
         """Remove it with its binding, its states and its data key; False when there was none."""
         return bool(await self._store.scripts.run("uninstall", [webhook_id]))
 
+    async def disconnect(self, webhook_id: str, reason: str) -> bool:
+        """Free its identifier, and say that its user has to connect again; False when it is gone."""
+        return bool(await self._store.scripts.run("disconnect", [webhook_id, reason]))
+
     async def owners_of(self, integration: str, identifier: str) -> Sequence[str]:
         """The webhookIds that *identifier* is bound to."""
         found = await self._redis.smembers(keys.key("identifier", integration, identifier))  # type: ignore[misc]

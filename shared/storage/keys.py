@@ -29,7 +29,7 @@ gate:NAME                          hash    `kind`, `until` (ms), `reason` of a c
 gates                              zset    closed gates by when they let something through (ms)
 behind:NAME                        zset    ids waiting behind that gate, by acceptance
 parked:INTEGRATION:IDENTIFIER      zset    ids waiting for that identifier, by acceptance
-identifier:INTEGRATION:IDENTIFIER  set     webhookIds bound to it
+identifier:INTEGRATION:IDENTIFIER  set     webhookIds bound to it; `subscription:ID` is a subscription
 wake                               channel a ticket became ready
 inbox:NAME                         channel replies for one ingress
 worker:ID                          hash    a worker's last beat; expires
@@ -45,6 +45,8 @@ tokens                             hash    id of a runtime token: hash of its va
 bot:ID / bots                      hash/set
 installation:WEBHOOKID             hash    `Installation` parts; sealed configuration
 installations                      zset    webhookIds by creation (ms)
+handshakes:INTEGRATION             hash    HANDSHAKE: a secret that it brought, sealed; expires
+subscriptions:WEBHOOKID            hash    SUBSCRIPTION: its sealed secret, or nothing
 aliases:BOT                        hash    ALIAS: webhookId
 hook:WEBHOOKID                     string  integration name; all the ingress may know
 state-of:WEBHOOKID:TYPE:OWNER:NAME hash    a state, sealed

@@ -111,9 +111,17 @@ class Ledger:
         return [int(one) == 1 for one in reply]
 
     async def route(
-        self, record: Record, slices: Sequence[tuple[str, bytes]], *, may_park: bool
+        self,
+        record: Record,
+        slices: Sequence[tuple[str, bytes] | tuple[str, bytes, str]],
+        *,
+        may_park: bool,
     ) -> Routed:
-        """Give each slice (identifier, own body or empty) to its owners; park what has none, if that is allowed."""
+        """
+        Give each slice (identifier, own body or empty) to its owners; park what has none, if that is allowed.
+
+        A third part names the one owner that may have it.
+        """
         args: list[Part] = [
             record.id,
             record.epoch,
@@ -122,14 +130,16 @@ class Ledger:
             MOST_PARKED,
         ]
         args.append(len(slices))
-        for one in slices:
-            args += one
+        for identifier, body, *only in slices:
+            args += (identifier, body, *(only or [""]))
         where, *rest = await self._store.scripts.run("route", args)
         match _text(where):
             case "lost":
                 raise LeaseLost(record.id)
             case "self":
-                return Routed(where="self", installation=_text(rest[0]))
+                return Routed(
+                    where="self", installation=_text(rest[0]), identifier=_text(rest[1])
+                )
             case "split":
                 return Routed(where="split", deliveries=int(rest[0]))
             case other:

@@ -27,7 +27,9 @@ class TestRouting:
         await homes.bind("w1", "A")
         claim = await homes.lease("req_1")
 
-        assert Routed(where="self", installation="w1") == await homes.route(claim, "A")
+        assert Routed(where="self", installation="w1", identifier="A") == await homes.route(
+            claim, "A"
+        )
         record = await homes.record("req_1")
         assert ("delivery", "leased", "A", "w1", "shop", "w1") == (
             record.job, record.state, record.identifier, record.installation, record.bot, record.lane,

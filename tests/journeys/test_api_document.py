@@ -17,8 +17,10 @@ from services.api.openapi import document
 from services.api.operations import OPERATIONS
 from services.api.ports import PORTS
 from services.api.wire import Operation
+from shared.model.caught import Caught
 from shared.model.events import Event
 from shared.model.flows import Flow
+from shared.secret import Secret
 from shared.vrl.pool import VrlPool
 from tests.journeys.api_builders import (
     HOOK,
@@ -140,6 +142,10 @@ async def before(api: Api, operation: Operation) -> None:
         await with_dead(api)
     if operation.name == "createUser":
         await with_talk(api)
+    if operation.name == "acceptHandshake":
+        caught = Caught(id="", at=1.0, source="global", name="WEBHOOK_SIGNING_SECRET")
+        sent = Secret(b"what the provider sent")
+        assert examples.HANDSHAKE_ID == await api.ports.handshakes.keep("acme", caught, sent)
     if operation.name == "confirmFlow":
         now = api.ports.clock.now()
         flow = Flow(

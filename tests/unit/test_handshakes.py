@@ -257,7 +257,11 @@ class TestADeclaration:
             ({"form": "query-echo"}, "query is missing"),
             ({"form": "json-hmac", "json": "a"}, "signatureField"),
             ({"form": "header-echo", "header": "X-Hook"}, "lower case"),
-            ({"form": "empty", "method": "GET"}, "needs a condition"),
+            ({"form": "empty", "method": "POST"}, "needs a condition"),
+            (
+                {"form": "query-echo", "method": "GET", "query": ""},
+                "needs a condition|query is",
+            ),
             ({"form": "empty", "method": "get", "query": "x"}, "upper case"),
             ({"form": "static", "query": "x", "status": 302}, "200 to 299"),
         ],

@@ -9,6 +9,7 @@ import msgspec
 from shared.model.outcomes import Ignored, Outcome
 from shared.model.requests import RawRequest, Reply
 from workers.installed import Installed, installed
+from workers.jobs.ending import end_if_uninstalled
 from workers.runtime import runtime_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ async def delivery(claim: Claim, tools: Tools) -> Outcome:
 
 async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tools) -> Outcome:
     """Hand *raw* to the handler of *owner*, in a slot that nobody else needs more."""
+    await end_if_uninstalled(record, raw, owner, tools)
     if not owner.installation.enabled:
         return Ignored("the installation is disabled", DISABLED)
     async with tools.slots.of(owner.installation.webhook_id):

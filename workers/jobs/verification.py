@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from shared.errors import Permanent, SignatureMismatch
+from shared.routing import SUBSCRIPTION, Slice
 from shared.secret import Secret
 from shared.signatures import (
     Facts,
+    Grammar,
     SecretPlace,
     UnknownKey,
     ValuePlace,
@@ -19,11 +22,12 @@ from shared.signatures import (
     value_places,
     verify,
 )
-from workers.installed import Installed, secret_at
+from workers.installed import Installed, installed, secret_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.model.installations import Installation
     from shared.model.requests import RawRequest
     from workers.jobs.visits import Visit
     from workers.tools import Tools
@@ -34,38 +38,69 @@ class Holder(Struct, frozen=True, kw_only=True):
 
     owner: Installed | None = None
     subscription: str = ""  # empty: any of the installation's
+    body: bytes | None = None  # of its part of a batch
 
 
-async def check_genuine(visit: Visit, raw: RawRequest, holder: Holder, tools: Tools) -> None:
+class Owned(NamedTuple):
+    """A part of a request, and the one installation that may have it; without a name, any that it belongs to."""
+
+    part: Slice
+    owner: str
+
+
+async def genuine_parts(
+    visit: Visit, found: Sequence[Slice], tools: Tools
+) -> tuple[list[Owned], Permanent | None]:
+    """The parts that the secret of an owner signed, each with that owner, and why others are refused."""
+    kept: list[Owned] = []
+    refusal: Permanent | None = None
+    for part in found:
+        for webhook_id in await tools.installations.owners_of(
+            visit.definition.name, part.identifier
+        ):
+            try:
+                await check_genuine(visit, await _holder(visit, part, webhook_id, tools), tools)
+            except Permanent as error:
+                refusal = refusal or error
+            else:
+                kept.append(Owned(part, webhook_id))
+    return kept, refusal
+
+
+async def _holder(visit: Visit, part: Slice, webhook_id: str, tools: Tools) -> Holder:
+    named = part.identifier.removeprefix(SUBSCRIPTION) if visit.finds_subscriptions else ""
+    owner = await installed(tools, webhook_id)
+    return Holder(owner=owner, subscription=named, body=part.body)
+
+
+async def check_genuine(visit: Visit, holder: Holder, tools: Tools) -> None:
     """
-    Raise `SignatureMismatch` unless *raw* is genuine; `Permanent` when no secret is set to tell it.
+    Raise `SignatureMismatch` unless the request is genuine; `Permanent` when no secret is set to tell it.
 
-    The request's own time counts, so that what waited in the queue, or is replayed, still passes.
+    Its own time counts, so that what waited in the queue, or is replayed, still passes.
     """
-    main, beside = chosen(visit.rules, raw)
-    await _check_any(main, visit, raw, holder, tools)
+    main, beside = chosen(visit.rules, visit.raw)
+    await _check_any(main, visit, holder, tools)
     for rule in beside:
-        await _check(rule, visit, raw, holder, tools)
+        await _check(rule, visit, holder, tools)
 
 
 async def _check_any(
-    rules: Sequence[Verify], visit: Visit, raw: RawRequest, holder: Holder, tools: Tools
+    rules: Sequence[Verify], visit: Visit, holder: Holder, tools: Tools
 ) -> None:
     refusals: list[Permanent] = []
     for rule in rules:
         try:
-            return await _check(rule, visit, raw, holder, tools)
+            return await _check(rule, visit, holder, tools)
         except Permanent as error:
             refusals.append(error)
     told = (one for one in refusals if isinstance(one, SignatureMismatch))
     raise next(told, refusals[0])
 
 
-async def _check(
-    rule: Verify, visit: Visit, raw: RawRequest, holder: Holder, tools: Tools
-) -> None:
+async def _check(rule: Verify, visit: Visit, holder: Holder, tools: Tools) -> None:
     grammar = grammar_of(rule)
-    held = [] if grammar.needs_keys else await secrets_for(rule, visit, holder, tools)
+    held = [] if grammar.needs_keys else await _secrets_of(rule, visit, holder, tools)
     values = await _values(rule, visit, holder, tools)
     anew = False
     while True:
@@ -76,8 +111,8 @@ async def _check(
             return verify(
                 rule,
                 held,
-                raw,
-                now=raw.received_at,
+                _signed_part(grammar, visit.raw, holder),
+                now=visit.raw.received_at,
                 public_url=visit.public_url,
                 facts=Facts(keys=keys, values=values),
             )
@@ -87,8 +122,14 @@ async def _check(
             anew = True  # they may have been rolled over
 
 
-async def secrets_for(rule: Verify, visit: Visit, holder: Holder, tools: Tools) -> list[Secret]:
-    """The secrets of *rule* that are set; `Permanent` when none is."""
+def _signed_part(grammar: Grammar, raw: RawRequest, holder: Holder) -> RawRequest:
+    """Where every item of a body carries a token of its own, that of one part counts for this part."""
+    if holder.body is None or grammar.algorithm != "token" or "[]" not in grammar.body:
+        return raw
+    return msgspec.structs.replace(raw, body=holder.body)
+
+
+async def _secrets_of(rule: Verify, visit: Visit, holder: Holder, tools: Tools) -> list[Secret]:
     held = [
         one for place in rule.places for one in await secrets_in(place, visit, holder, tools)
     ]
@@ -105,20 +146,27 @@ async def secrets_in(
 ) -> list[Secret]:
     """The secrets that lie at *place*: at most one, but for the subscriptions of an installation."""
     owner = holder.owner
+    if place.from_ == "subscription":
+        return await _of_subscription(holder, owner.installation, tools) if owner else []
     if place.from_ == "state":
-        found = await _in_state(place.name, owner, tools) if owner else None
+        found = await _in_state(place.name, owner.installation, tools) if owner else None
     else:
         configuration = owner.configuration if owner else {}
         found = await secret_at(tools, place, visit.definition, configuration)
     return [] if found is None else [found]
 
 
-async def _in_state(place: str, owner: Installed, tools: Tools) -> Secret | None:
+async def _of_subscription(holder: Holder, home: Installation, tools: Tools) -> list[Secret]:
+    if not holder.subscription:
+        return list(await tools.subscriptions.secrets(home))
+    found = await tools.subscriptions.secret(home, holder.subscription)
+    return [] if found is None else [found]
+
+
+async def _in_state(place: str, home: Installation, tools: Tools) -> Secret | None:
     name, _, field = place.partition(".")
-    home = owner.installation
-    state = await tools.states.get(
-        home, "integration", home.integration_id or home.integration, name
-    )
+    owner = home.integration_id or home.integration
+    state = await tools.states.get(home, "integration", owner, name)
     value = state.payload.get(field) if state else None
     return Secret(value.encode()) if isinstance(value, str) and value else None
 
@@ -127,10 +175,10 @@ async def _values(
     rule: Verify, visit: Visit, holder: Holder, tools: Tools
 ) -> dict[ValuePlace, str]:
     found: dict[ValuePlace, str] = {}
+    configuration = holder.owner.configuration if holder.owner else {}
     for place in value_places(rule):
         if place.from_ == "body":
             continue
-        configuration = holder.owner.configuration if holder.owner else {}
         where = SecretPlace(from_=place.from_, name=place.name)
         value = await secret_at(tools, where, visit.definition, configuration)
         if value is not None:

@@ -35,6 +35,12 @@ class Visit(Struct, frozen=True, kw_only=True):
         return self.rules[0].scheme not in UNCHECKED
 
     @property
+    def finds_subscriptions(self) -> bool:
+        """Whether the extract script returns ids of subscriptions."""
+        scripts = self.definition.identifier
+        return scripts is not None and scripts.finds == "subscription"
+
+    @property
     def is_owners_secret(self) -> bool:
         """Whether the secret lies with an installation that is not known yet."""
         places = [place for rule in self.rules for place in rule.places]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from shared.errors import Permanent, ScriptFailed, ScriptInvalid, SignatureMismatch
-from shared.handshakes import matching, reply_to
-from shared.model.outcomes import Done, Ignored, Outcome, Settled
+from shared.errors import ScriptFailed, ScriptInvalid, SignatureMismatch
+from shared.model.outcomes import Ignored, Outcome, Settled
 from shared.model.requests import RawRequest, Reply
-from shared.routing import (
-    LARGEST_SCRIPT_BODY,
-    Slice,
-    by_pointer,
-    fallback_reply,
-    left_out,
-    script_event,
-    slices,
-)
+from shared.routing import Slice, fallback_reply
 from workers.installed import installed
 from workers.jobs.delivery import deliver
-from workers.jobs.verification import Holder, check_genuine, secrets_in
+from workers.jobs.handshaking import REFUSED, handshake
+from workers.jobs.identifying import event_of, identify
+from workers.jobs.verification import (
+    Holder,
+    Owned,
+    check_genuine,
+    genuine_parts,
+)
 from workers.jobs.visits import Visit, visit_of
 from workers.scripts import run_script
 
@@ -34,80 +32,49 @@ UNKNOWN = Reply(
     headers=(("content-type", "application/json"),),
     body=b'{"id":"none","code":404,"type":"ResourceNotFound","message":"no installation has this identifier"}',
 )
-REFUSED = Reply(status=401)
 
 
 async def webhook(claim: Claim, tools: Tools) -> Outcome:
     """Carry one webhook as far as it goes in this attempt."""
     visit = await visit_of(claim, tools)
-    if done := await _handshake(visit, tools):
+    if done := await handshake(visit, tools):
         return done
+    known = _webhook_of_owners if visit.is_owners_secret else _webhook_of_anyone
+    return await known(visit, tools)
+
+
+async def _webhook_of_anyone(visit: Visit, tools: Tools) -> Outcome:
+    """It is verified before anybody asks whose it is."""
     try:
         if visit.is_checked:
-            await check_genuine(visit, visit.raw, Holder(owner=visit.installed), tools)
+            await check_genuine(visit, Holder(owner=visit.installed), tools)
     except SignatureMismatch as error:
         return Ignored(f"signature refused: {error}", REFUSED)
-    if done := await _handshake(visit, tools, verified=True):
+    if done := await handshake(visit, tools, verified=True):
         return done
 
     if visit.installed is not None:
         return await deliver(visit.record, visit.raw, visit.installed, tools)
-    found = await _identify(visit, tools)
+    found = await identify(visit, tools)
     if isinstance(found, str):
         return await _fall_back(visit, tools, found)
-    return await _route(visit, tools, found)
+    return await _route(visit, tools, [Owned(one, "") for one in found])
 
 
-async def _handshake(visit: Visit, tools: Tools, *, verified: bool = False) -> Done | None:
-    if not visit.definition.handshakes:
-        return None
-    found = matching(visit.definition.handshakes, visit.raw, verified=verified)
-    if found is None:
-        return None
-    places = (found.secret,) if found.secret else visit.rules[0].places[:1]
-    holder = Holder(owner=visit.installed)
-    held = [one for place in places for one in await secrets_in(place, visit, holder, tools)]
-    reply = reply_to(found, visit.raw, held[0] if held else None)
-    return Done(reason=found.note or "answered a handshake", reply=reply) if reply else None
-
-
-async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
-    """Whose it is: slices with identifiers, or a sentence why there are none."""
-    scripts = visit.definition.identifier
-    if scripts is None or not scripts.extract_script:
-        return "the integration has no extract script"
-    if len(visit.raw.body) > LARGEST_SCRIPT_BODY:
-        if not scripts.extract_pointer:
-            raise Permanent("too large to route")
-        return (
-            by_pointer(scripts.extract_pointer, visit.raw) or "the pointer found no identifier"
-        )
-    try:
-        value = await run_script(
-            tools,
-            f"{visit.definition.name} identifier.extractScript",
-            scripts.extract_script,
-            await _event(visit, tools),
-        )
-    except (ScriptFailed, ScriptInvalid) as error:
-        return f"the extract script found no identifier: {error}"
-    return slices(value) or _nothing(value)
-
-
-def _nothing(value: Any) -> str:
-    left = left_out(value)
-    return "the extract script found no identifier" + (
-        f"; {left} of its values are none" if left else ""
-    )
-
-
-async def _event(visit: Visit, tools: Tools) -> dict[str, Any]:
-    named = {
-        name: secret.reveal().decode("utf-8", "replace")
-        for name in await tools.secrets.names(visit.definition.name)
-        if (secret := await tools.secrets.reveal(visit.definition.name, name))
-    }
-    return script_event(visit.raw, named)
+async def _webhook_of_owners(visit: Visit, tools: Tools) -> Outcome:
+    """Whose it is, is asked first: the secret lies with them. Only those get it whose own secret signed it."""
+    found = await identify(visit, tools)
+    if isinstance(found, str):
+        return await _fall_back(visit, tools, found)
+    kept, refusal = await genuine_parts(visit, found, tools)
+    if kept:
+        done = await handshake(visit, tools, verified=True)
+        return done or await _route(visit, tools, kept, may_park=False)
+    if refusal is None:
+        return await _fall_back(visit, tools, _unknown(found))
+    if isinstance(refusal, SignatureMismatch):
+        return Ignored(f"signature refused: {refusal}", REFUSED)
+    raise refusal
 
 
 async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
@@ -119,23 +86,26 @@ async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
             tools,
             f"{visit.definition.name} identifier.fallbackHandlerScript",
             scripts.fallback_handler_script,
-            await _event(visit, tools),
+            await event_of(visit, tools),
         )
     except (ScriptFailed, ScriptInvalid) as error:
         return Ignored(f"{why}; {error}", Reply(status=200))
     return Ignored(f"{why}; answered by the fallback script", fallback_reply(value))
 
 
-async def _route(visit: Visit, tools: Tools, found: list[Slice]) -> Outcome:
+async def _route(
+    visit: Visit, tools: Tools, found: list[Owned], *, may_park: bool | None = None
+) -> Outcome:
     """What nobody has verified is never parked."""
-    parts = [(one.identifier, _body(visit.raw, one)) for one in found]
+    parts = [(one.identifier, _body(visit.raw, one), owner) for one, owner in found]
+    allowed = visit.is_checked if may_park is None else may_park
     tools.reach("route.before")
-    routed = await tools.ledger.route(visit.record, parts, may_park=visit.is_checked)
+    routed = await tools.ledger.route(visit.record, parts, may_park=allowed)
     tools.reach("route.done")
     match routed.where:
         case "self":
             record = msgspec.structs.replace(
-                visit.record, installation=routed.installation, identifier=found[0].identifier
+                visit.record, installation=routed.installation, identifier=routed.identifier
             )
             owner = await installed(tools, routed.installation)
             return await deliver(record, visit.raw, owner, tools)
@@ -144,8 +114,12 @@ async def _route(visit: Visit, tools: Tools, found: list[Slice]) -> Outcome:
         case "parked":
             return Settled(reason="parked until somebody connects it", reply=Reply())
         case _:
-            names = ", ".join(one.identifier for one in found[:5])
-            return await _fall_back(visit, tools, f"no installation has the identifier {names}")
+            return await _fall_back(visit, tools, _unknown([one for one, _ in found]))
+
+
+def _unknown(found: list[Slice]) -> str:
+    names = ", ".join(one.identifier for one in found[:5])
+    return f"no installation has the identifier {names}"
 
 
 def _body(raw: RawRequest, one: Slice) -> bytes:

@@ -12,6 +12,8 @@ import structlog
 
 from shared.errors import NotFound, Permanent, ProviderBusy, UnknownOutcome
 from shared.model.calls import HttpAnswer, HttpCall
+from shared.routing import identifier_of
+from shared.secret import Secret
 from workers.runtime.events import emit, event_of
 from workers.sending import send
 from workers.tokens import valid_token
@@ -123,6 +125,22 @@ class Client:
             home.integration, identifier or "", home.webhook_id, definition.ownership,
             in_flow=self._in_flow,
         )  # fmt: skip
+
+    async def add_subscription(self, id: str, *, secret: str | None = None) -> None:
+        """
+        Announce that the provider's subscription *id* is this installation's, with the *secret* that signs its events.
+
+        What waited for it is released. `Conflict` when it is another installation's.
+        """
+        name = identifier_of(id)
+        if name is None:
+            raise Permanent("the id of a subscription is text of 1 to 200 characters")
+        held = None if secret is None else Secret(secret.encode())
+        await self._tools.subscriptions.put(self._owner.installation, name, held)
+
+    async def remove_subscription(self, id: str) -> None:
+        """End it; what comes for it later is nobody's."""
+        await self._tools.subscriptions.remove(self._owner.installation, id)
 
     async def create_event(self, *, type: str, payload: dict[str, Any]) -> str:
         """Send an event to the bot; returns its id. The n-th event of a request keeps its id on every attempt."""

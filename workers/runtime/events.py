@@ -11,6 +11,7 @@ from shared.errors import HandlerUnavailable
 from shared.model.events import Event, accept_of
 from shared.model.outcomes import Done, Outcome, StreamedEvent
 from shared.model.requests import Reply
+from shared.routing import SUBSCRIPTION
 from workers.runtime.posting import post
 
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ def event_of(
         integration=home.integration,
         alias=home.alias,
         webhook_id=home.webhook_id,
-        identifier=record.identifier or home.identifier,
+        identifier=_identifier(record.identifier) or home.identifier,
         delivery_id=record.id,
         payload=payload,
     )
+
+
+def _identifier(of_record: str) -> str:
+    """What a bot is told; a subscription is nobody's name."""
+    return "" if of_record.startswith(SUBSCRIPTION) else of_record
 
 
 async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:

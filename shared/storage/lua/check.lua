@@ -117,10 +117,19 @@ end
 -- Bindings: both sides say the same.
 local function bound_to(home) return home['record'] and escaped(cjson.decode(home['record'])['integration']) .. ':' .. escaped(home['identifier'] or '') end
 
+local function subscriptions_of(home, id)
+  local found, integration = {}, escaped(cjson.decode(home['record'])['integration'])
+  for _, one in ipairs(redis.call('HKEYS', P .. 'subscriptions:' .. id)) do
+    found[integration .. ':' .. escaped('subscription:' .. one)] = true
+  end
+  return found
+end
+
 local function look_at_identifier(where)
   for _, owner in ipairs(redis.call('SMEMBERS', P .. 'identifier:' .. where)) do
-    local mine = bound_to(fields(P .. 'installation:' .. owner))
-    expect(mine == where, owner, 'owns', where, 'but says', tostring(mine))
+    local home = fields(P .. 'installation:' .. owner)
+    local mine = bound_to(home)
+    expect(mine == where or mine and subscriptions_of(home, owner)[where], owner, 'owns', where, 'but says', tostring(mine))
   end
 end
 
@@ -128,6 +137,9 @@ local function look_at_installation(id)
   local home = fields(P .. 'installation:' .. id)
   if home['record'] and (home['identifier'] or '') ~= '' then
     expect(redis.call('SISMEMBER', P .. 'identifier:' .. bound_to(home), id) == 1, id, 'says it owns', bound_to(home), 'but does not')
+  end
+  for where in pairs(home['record'] and subscriptions_of(home, id) or {}) do
+    expect(redis.call('SISMEMBER', P .. 'identifier:' .. where, id) == 1, id, 'has subscribed', where, 'but does not own it')
   end
 end
 

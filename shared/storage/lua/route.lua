@@ -1,5 +1,5 @@
--- route(id, epoch, integration, may park 0|1, most parked, n, then per slice: identifier, body or '')
---   -> {self, installation} | {nobody} | {parked} | {split, deliveries} | {lost}
+-- route(id, epoch, integration, may park 0|1, most parked, n, then per slice: identifier, body or '', its only owner or '')
+--   -> {self, installation, identifier} | {nobody} | {parked} | {split, deliveries} | {lost}
 -- Looks up who owns each slice and, in the same breath, parks what nobody owns. One slice for one installation stays one record.
 local id, epoch, integration, may_park = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 local most_parked, n = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -8,10 +8,12 @@ if not holds(id, epoch) then return {'lost'} end
 local r = redis.call('HMGET', record(id), 'at', 'bytes', 'seq')
 local plan = {}
 for i = 0, n - 1 do
-  local identifier, body = ARGV[7 + i * 2], ARGV[8 + i * 2]
+  local identifier, body, only = ARGV[7 + i * 3], ARGV[8 + i * 3], ARGV[9 + i * 3]
   local owners = redis.call('SMEMBERS', identifier_key(integration, identifier))
   table.sort(owners)
-  for _, owner in ipairs(owners) do plan[#plan + 1] = {identifier, body, owner} end
+  for _, owner in ipairs(owners) do
+    if only == '' or only == owner then plan[#plan + 1] = {identifier, body, owner} end
+  end
   if #owners == 0 and may_park then plan[#plan + 1] = {identifier, body, ''} end
 end
 if #plan == 0 then return {'nobody'} end
@@ -35,7 +37,7 @@ if #plan == 1 and plan[1][2] == '' then
   if owner ~= '' then
     redis.call('HSET', record(id), 'job', 'delivery', 'identifier', identifier,
       'installation', owner, 'bot', bot_of(owner), 'lane', owner)
-    return {'self', owner}
+    return {'self', owner, identifier}
   end
   redis.call('HSET', record(id), 'identifier', identifier)
   move(id, 'leased', park(id, identifier, r[1], r[2], r[3]), r[1], tonumber(r[2]))
