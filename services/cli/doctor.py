@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -146,7 +146,7 @@ def _running() -> list[Finding]:
         Finding("api", ok=True, said="answers"),
         _workers(len(queue["workers"])),
         _dead(queue["states"]["dead"]["count"]),
-        *(_integration(one) for one in known),
+        *integrations(known),
     ]
 
 
@@ -160,10 +160,24 @@ def _dead(count: int) -> Finding:
     return Finding("dead letters", ok=count == 0, said=f"{count}", fix=fix)
 
 
-def _integration(one: dict[str, object]) -> Finding:
+def integrations(known: list[dict[str, Any]]) -> list[Finding]:
+    """Each one that somebody has begun to set up, or that checks nothing; the others in one line."""
+    untouched = [one["name"] for one in known if _is_untouched(one)]
+    told = [_integration(one) for one in known if one["name"] not in untouched]
+    if not untouched:
+        return told
+    said = f"{len(untouched)} more can be set up, see `waypost integrations ls`"
+    return [*told, Finding("integrations", ok=True, said=said)]
+
+
+def _is_untouched(one: dict[str, Any]) -> bool:
+    return one["verify"] != "none" and not any(secret["isSet"] for secret in one["secrets"])
+
+
+def _integration(one: dict[str, Any]) -> Finding:
     """Secrets that are missing matter once it is used; they are told, and are no fault."""
     secrets = one["secrets"]
-    missing = [s["name"] for s in secrets if not s["isSet"] and not s["optional"]]  # type: ignore[attr-defined]
+    missing = [s["name"] for s in secrets if not s["isSet"] and not s["optional"]]
     said = "all secrets are set" if not missing else "not set up: " + ", ".join(missing)
     unsigned = one["verify"] == "none"
     fix = "declare a scheme in [verify]; webhooks are not checked" if unsigned else ""

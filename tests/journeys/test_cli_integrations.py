@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from services.cli.doctor import integrations
 from tests.journeys.cli_builders import ROOT, Ended, Shell
 
 
@@ -187,6 +188,27 @@ class TestTry:
 
 
 class TestDoctor:
+    def test_tells_of_each_integration_that_is_begun_or_unsigned_and_counts_the_rest(self):
+        def an_integration(name: str, *is_set: bool, verify: str = "github") -> dict:
+            secrets = [
+                {"name": f"S{n}", "isSet": one, "optional": False}
+                for n, one in enumerate(is_set)
+            ]
+            return {"name": name, "verify": verify, "secrets": secrets}
+
+        found = integrations([
+            an_integration("whole", True, True), an_integration("half", True, False),
+            an_integration("fresh", False), an_integration("bare"),
+            an_integration("open", verify="none"),
+        ])  # fmt: skip
+
+        assert [
+            ("integration whole", True, "all secrets are set"),
+            ("integration half", True, "not set up: S1"),
+            ("integration open", False, "all secrets are set"),
+            ("integrations", True, "2 more can be set up, see `waypost integrations ls`"),
+        ] == [(one.what, one.ok, one.said) for one in found]
+
     def test_with_nothing_running_names_what_to_start(self, tmp_path):
         ended = Shell(tmp_path)("doctor", "--json", WAYPOST_DATA_DIR=str(tmp_path / "data"))
         assert 1 == ended.code
