@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from bench.programs import CACHE, HERE, SECOND, Failed, Program, free_port
-from shared.storage.embedded import command
+from shared.storage.embedded import ALLOCATOR, command
 from shared.storage.nest import Nest
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Server:
         self.program = Program(
             command(nest, self.port),
             core=SECOND,
-            env=env if delay_ms else {},
+            env=(env if delay_ms else {}) | ALLOCATOR,
             log=folder / "server.log",
         )
         self.client = redis.Redis(port=self.port)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
+from multidict import CIMultiDict
 
 from shared.botpress import Refusal, refusal_of
 from shared.clock import Chance, Clock, new_id
@@ -53,6 +54,20 @@ class Log(Protocol):
         """A bug; the trace belongs to the line."""
 
 
+class Counts(Protocol):
+    """A counter."""
+
+    def inc(self) -> None:
+        """One more."""
+
+
+class Observes(Protocol):
+    """A histogram."""
+
+    def observe(self, amount: float) -> None:
+        """One observation."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """What the outermost layer of an app needs; *name* (ingress, api) tells the programs apart in metrics."""
@@ -62,7 +77,21 @@ class Edge:
     chance: Chance
     log: Log
     metrics: Metrics = field(default_factory=Metrics)
-    headers: Mapping[str, str] = field(default_factory=lambda: SECURITY_HEADERS)
+    headers: CIMultiDict[str] = field(default_factory=lambda: CIMultiDict(SECURITY_HEADERS))
+    _meters: dict[tuple[str, str, int], tuple[Counts, Observes]] = field(default_factory=dict)
+
+    def meters(self, route: str, method: str, status: int) -> tuple[Counts, Observes]:
+        """The counter of such answers, and the histogram of the route's times."""
+        key = (route, method, status)
+        if key not in self._meters:
+            labels = {"program": self.name, "route": route}
+            self._meters[key] = (
+                self.metrics.counter(
+                    "http_requests_total", **labels, method=method, status=str(status)
+                ),
+                self.metrics.histogram("http_seconds", **labels),
+            )
+        return self._meters[key]
 
 
 def web_app(edge: Edge) -> web.Application:
@@ -105,16 +134,15 @@ def _stamp(edge: Edge, request: web.Request, answer: web.StreamResponse) -> None
     answer.headers.setdefault("Server", "waypost")
     answer.headers["X-Request-Id"] = request[REQUEST_ID]
     if not request.get(PASSED_ON):
-        for name, value in edge.headers.items():
-            answer.headers.setdefault(name, value)
+        answer.headers.merge(edge.headers)  # what the handler has set stays
 
 
 def _tell(edge: Edge, request: web.Request, status: int, seconds: float) -> None:
     method = request.method if request.method in hdrs.METH_ALL else "other"
     route = route_of(request)
-    labels = {"program": edge.name, "route": route}
-    edge.metrics.count("http_requests_total", **labels, method=method, status=str(status))
-    edge.metrics.observe("http_seconds", seconds, **labels)
+    answers, times = edge.meters(route, method, status)
+    answers.inc()
+    times.observe(seconds)
     edge.log.info(
         "http.answered",
         id=request[REQUEST_ID], method=method, route=route, status=status, seconds=round(seconds, 4),
@@ -197,15 +225,18 @@ async def read_body(
         Refusal: 413, 408, or 400 for a body that breaks off or is framed wrongly.
 
     """
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
-    body = bytearray()
+    content = request.content
+    if content.is_eof() and content.exception() is None:
+        body = content.read_nowait()  # it came with the headers
+        _check(len(body), limit)
+        return body
+    _check(request.content_length or 0, limit)
+    arrived = bytearray()
     try:
         async with asyncio.timeout(timeout):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise _too_large(limit)
+            async for chunk in content.iter_any():
+                arrived += chunk
+                _check(len(arrived), limit)
     except TimeoutError:
         message = f"the body did not arrive within {timeout:g} seconds"
         raise Refusal(
@@ -213,12 +244,13 @@ async def read_body(
         ) from None
     except RequestPayloadError:
         raise unclear("body", "its framing is broken") from None
-    return bytes(body)
+    return bytes(arrived)
 
 
-def _too_large(limit: int) -> Refusal:
-    message = f"the body is larger than {limit} bytes"
-    return Refusal("PayloadTooLarge", message, headers={"Connection": "close"})
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        message = f"the body is larger than {limit} bytes"
+        raise Refusal("PayloadTooLarge", message, headers={"Connection": "close"})
 
 
 def add_health(app: web.Application, check: Check | None = None) -> None:

@@ -7,11 +7,15 @@ composition roots pass `SystemClock` and `SystemChance`, tests and the simulatio
 
 from __future__ import annotations
 
+import functools
+import os
 import secrets
 import time
 from typing import Protocol
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
+_40_BITS = (1 << 40) - 1
 
 
 class Clock(Protocol):
@@ -55,7 +59,7 @@ class SystemChance:
 
     def token(self, size: int) -> bytes:
         """*size* bytes fit for secrets."""
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
 
 def new_id(prefix: str, clock: Clock, chance: Chance) -> str:
@@ -69,8 +73,8 @@ def new_id(prefix: str, clock: Clock, chance: Chance) -> str:
     >>> new_id("req", At(), Zeros())
     'req_01m3250v000000000000000000'
     """
-    number = (int(clock.now() * 1000) << 80) | int.from_bytes(chance.token(10), "big")
-    return f"{prefix}_{_base32(number)}"
+    drawn = int.from_bytes(chance.token(10), "big")
+    return f"{prefix}_{_time(int(clock.now() * 1000))}{_base32(drawn >> 40, 8)}{_base32(drawn & _40_BITS, 8)}"
 
 
 def first_id(prefix: str, ms: int) -> str:
@@ -80,7 +84,7 @@ def first_id(prefix: str, ms: int) -> str:
     >>> first_id("req", 1_790_000_000_000)
     'req_01m3250v000000000000000000'
     """
-    return f"{prefix}_{_base32(ms << 80)}"
+    return f"{prefix}_{_time(ms)}{"0" * 16}"
 
 
 def time_of(id: str) -> int:
@@ -96,5 +100,13 @@ def time_of(id: str) -> int:
     return number >> 80
 
 
-def _base32(number: int) -> str:
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+@functools.lru_cache(4)  # the same millisecond comes many times
+def _time(milliseconds: int) -> str:
+    return _base32(milliseconds, 10)
+
+
+def _base32(number: int, characters: int) -> str:
+    """Small numbers, since shifting large ones is what an id costs."""
+    return "".join(
+        [_PAIRS[(number >> shift) & 1023] for shift in range(characters * 5 - 10, -1, -10)]
+    )

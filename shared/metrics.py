@@ -80,6 +80,14 @@ class Metrics:
         kind = Counter if metric.kind == "counter" else Gauge
         return kind(name, metric.meaning, metric.labels, registry=self.registry)
 
+    def counter(self, name: str, **labels: str) -> Counter:
+        """One counter, to be held by whoever counts often: finding it costs more than counting."""
+        return self._labelled(name, labels, Counter)
+
+    def histogram(self, name: str, **labels: str) -> Histogram:
+        """One histogram, to be held by whoever observes often."""
+        return self._labelled(name, labels, Histogram)
+
     def _labelled(self, name: str, labels: dict[str, str], kind: type[_Kind]) -> _Kind:
         found = self._by_name[name]
         if not isinstance(found, kind):

@@ -20,6 +20,7 @@ from shared.clock import SystemChance, SystemClock, new_id
 from shared.config import Settings
 from shared.errors import SetupFailed, WaypostError
 from shared.failpoints import FailPoints
+from shared.fastloop import use_fast_loop
 from shared.model.operations import Operation
 from shared.model.requests import RawRequest
 from shared.secret import KeyRing, SealingKey
@@ -188,6 +189,7 @@ class WorkerSettings:
 def main() -> None:
     """Run one worker until it is told to stop."""
     try:
+        use_fast_loop()
         arq.worker.run_worker(WorkerSettings)  # type: ignore[arg-type]
     except WaypostError as error:  # a definition in a folder may be wrong too
         raise SystemExit(f"waypost worker: {error}") from None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.storage.ledger import Ending
 
 MOST = 200  # endings per call
+UNDER_WAY = 2  # calls at a time: one is written while the next one is collected
 PAUSES = (
     0.1,
     0.2,
@@ -37,23 +38,22 @@ class Settler:
         """End leases in *ledger*."""
         self._ledger = ledger
         self._waiting: list[tuple[Ending, asyncio.Future[bool]]] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._senders: set[asyncio.Task[None]] = set()
 
     async def settle(self, ending: Ending) -> bool:
         """True when the ending is written; False when the lease was lost. Raises what the store raised."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((ending, written))
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
+        if len(self._senders) < UNDER_WAY:
+            sender = asyncio.create_task(self._send())
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
         return await written
 
     async def _send(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                await self._commit(batch)
-        finally:
-            self._sending = None
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            await self._commit(batch)
 
     async def _settled(self, endings: list[Ending]) -> list[bool]:
         """Through a short absence of the store: repeating is safe, and what is done need not be done again."""

@@ -13,7 +13,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import uvloop
 from meter import Meter, paced, payload
 
 import services.ingress.main
@@ -83,7 +82,6 @@ def counting() -> dict[str, Any]:
 
 def main() -> None:
     """Run what the first argument names."""
-    uvloop.install()
     match sys.argv[1]:
         case "ingress":
             services.ingress.main.main()

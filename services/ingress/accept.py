@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ import msgspec
 
 from services.ingress.cookie import masked
 from services.ingress.ports import PORTS, IngressPorts
+from services.web import REQUEST_ID
 from shared.botpress import Refusal, unavailable
-from shared.clock import new_id
 from shared.model.jobs import Accept, Accepted, JobKind
 from shared.model.requests import Headers, RawRequest, Reply, SealedPart
 
@@ -27,12 +28,18 @@ _HOP_BY_HOP = frozenset({
 def headers_of(request: web.Request) -> Headers:
     """The headers as they came, names in lower case, without the hop's own; our cookie is replaced by its hash."""
     kept = []
-    for name, value in request.raw_headers:
-        lower = name.decode("latin-1").lower()
-        if lower not in _HOP_BY_HOP:
+    for raw_name, value in request.raw_headers:
+        if name := _kept_as(raw_name):
             text = value.decode("latin-1")
-            kept.append((lower, masked(text) if lower == "cookie" else text))
+            kept.append((name, masked(text) if name == "cookie" else text))
     return tuple(kept)
+
+
+@functools.lru_cache(1024)
+def _kept_as(name: bytes) -> str:
+    """The name in lower case; empty for a header of the hop's own."""
+    lower = name.decode("latin-1").lower()
+    return "" if lower in _HOP_BY_HOP else lower
 
 
 def target_of(request: web.Request) -> tuple[str, str]:
@@ -110,9 +117,9 @@ def refuse_service_workers(request: web.Request) -> None:
         raise Refusal("Forbidden", "service workers are not served on this origin")
 
 
-def request_id(ports: IngressPorts) -> str:
-    """A new id for an accepted request."""
-    return new_id("req", ports.clock, ports.chance)
+def request_id(request: web.Request) -> str:
+    """The id of the record: the one that the answer and the log line have, under the record's prefix."""
+    return f"req_{request[REQUEST_ID].partition('_')[2]}"
 
 
 def ports_of(request: web.Request) -> IngressPorts:

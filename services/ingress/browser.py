@@ -64,7 +64,7 @@ async def flow_choice(request: web.Request) -> web.StreamResponse:
 def _raw(request: web.Request, door: DoorKind, path: str) -> RawRequest:
     ports = accept.ports_of(request)
     return RawRequest(
-        id=accept.request_id(ports),
+        id=accept.request_id(request),
         door=door,
         method=request.method,
         path=path,

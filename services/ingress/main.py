@@ -22,6 +22,7 @@ from shared.clock import SystemChance, SystemClock
 from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable
 from shared.failpoints import FailPoints
+from shared.fastloop import use_fast_loop
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -109,6 +110,7 @@ def main() -> None:
                 "the ingress needs a store",
                 "set WAYPOST_REDIS_URL, or start everything on this machine with `waypost up`",
             )
+        use_fast_loop()
         asyncio.run(run(settings))
     except SetupFailed as error:
         raise SystemExit(f"waypost ingress: {error}") from None

@@ -46,9 +46,9 @@ def _sets_our_cookie(name: str, value: str) -> bool:
 
 def acknowledged(door: Door) -> web.Response:
     """The provider's 2xx: the request is on disk."""
-    return web.Response(
-        status=door.ack_status, headers=door.ack_headers, text=door.ack_body or None
-    )
+    if not door.ack_body:
+        return web.Response(status=door.ack_status, headers=door.ack_headers or None)
+    return web.Response(status=door.ack_status, headers=door.ack_headers, text=door.ack_body)
 
 
 def too_late() -> web.Response:

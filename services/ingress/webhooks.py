@@ -24,7 +24,7 @@ async def global_webhook(request: web.Request) -> web.StreamResponse:
     ports = accept.ports_of(request)
     path, _ = accept.target_of(request)
     door, rest = await _door_in(ports, path[len(GLOBAL) :])
-    return await _webhook(request, door, "global", (door.name, rest))
+    return await _webhook(request, ports, door, "global", (door.name, rest))
 
 
 async def installation_webhook(request: web.Request) -> web.StreamResponse:
@@ -37,7 +37,7 @@ async def installation_webhook(request: web.Request) -> web.StreamResponse:
     door = await ports.doors.door(name) if name else None
     if door is None or not door.enabled:
         raise NotFound("there is no such webhook")
-    return await _webhook(request, door, "installation", (webhook_id, f"/{rest}"))
+    return await _webhook(request, ports, door, "installation", (webhook_id, f"/{rest}"))
 
 
 async def _door_in(ports: IngressPorts, path: str) -> tuple[Door, str]:
@@ -55,11 +55,14 @@ async def _door_in(ports: IngressPorts, path: str) -> tuple[Door, str]:
 
 
 async def _webhook(
-    request: web.Request, door: Door, kind: DoorKind, target: tuple[str, str]
+    request: web.Request,
+    ports: IngressPorts,
+    door: Door,
+    kind: DoorKind,
+    target: tuple[str, str],
 ) -> web.StreamResponse:
     accept.refuse_service_workers(request)
-    ports = accept.ports_of(request)
-    raw = await _raw(request, door, kind, target)
+    raw = await _raw(request, ports, door, kind, target)
     handshake = any(_matches(match, raw) for match in door.handshakes)
     to = _admission(door, raw)
     if not (handshake or door.reply == "wait"):
@@ -72,11 +75,14 @@ async def _webhook(
 
 
 async def _raw(
-    request: web.Request, door: Door, kind: DoorKind, target: tuple[str, str]
+    request: web.Request,
+    ports: IngressPorts,
+    door: Door,
+    kind: DoorKind,
+    target: tuple[str, str],
 ) -> RawRequest:
-    ports = accept.ports_of(request)
     return RawRequest(
-        id=accept.request_id(ports),
+        id=accept.request_id(request),
         door=kind,
         name=target[0],
         method=request.method,

@@ -106,7 +106,12 @@ class Ledger:
         flat: list[Part] = [len(endings)]
         for one in endings:
             flat += (one.id, one.epoch, one.end, one.reason, _ms(one.delay))
-            flat += (keys.escape(one.bot), one.event_key, one.event, one.gate)
+            flat += (
+                keys.escape(one.bot) if one.bot else "",
+                one.event_key,
+                one.event,
+                one.gate,
+            )
         reply = await self._store.scripts.run_fast("settle", flat)
         return [int(one) == 1 for one in reply]
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from shared.model.jobs import Record
 
-_NUMBERS = {
+_NUMBERS = (
     "epoch", "attempts", "crashes", "bytes", "deliveries", "seq", "replays",
-}  # fmt: skip
+)  # fmt: skip
 _RENAMED = {"at": "accepted_at", "changed": "changed_at", "due": "due_at"}
-_TEXTS = {
+_TEXTS = (
     "job", "state", "reason", "integration", "bot", "installation", "identifier", "parent",
     "lane", "worker", "gate", "probe",
-}  # fmt: skip
+)  # fmt: skip
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+_FACTS: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
+    **{name.encode(): (name, int) for name in _NUMBERS},
+    **{name.encode(): (field, int) for name, field in _RENAMED.items()},
+    **{name.encode(): (name, _text) for name in _TEXTS},
+    b"ordered": ("ordered", bool),
+}
 
 
 def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
@@ -24,20 +37,11 @@ def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
     7
     """
     pairs = row.items() if isinstance(row, dict) else zip(row[::2], row[1::2], strict=True)
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"id": id}
     for name, value in pairs:
-        facts |= _fact(name.decode(), value)
-    return Record(**{**facts, "id": id})
-
-
-def _fact(name: str, value: bytes) -> dict[str, Any]:
-    if name in _NUMBERS:
-        return {name: int(value)}
-    if name in _RENAMED:
-        return {_RENAMED[name]: int(value)}
-    if name in _TEXTS:
-        return {name: value.decode("utf-8", "replace")}
-    return {"ordered": True} if name == "ordered" else {}
+        if known := _FACTS.get(name):
+            facts[known[0]] = known[1](value)
+    return Record(**facts)
 
 
 def fields_of(facts: dict[str, str | int]) -> list[str | int]:

@@ -25,18 +25,15 @@ end
 -- The same for many records in a few commands: collect with `moving`, write with `moved`.
 local added, removed, grown = {}, {}, {}
 
-local function append(lists, name, ...)
-  local list = lists[name] or {}
-  lists[name] = list
-  for _, value in ipairs({...}) do list[#list + 1] = value end
-end
-
 local function moving(id, from, to, at, bytes)
   if from then
-    append(removed, from, id)
+    local gone = removed[from] or {}
+    removed[from], gone[#gone + 1] = gone, id
     grown[from] = (grown[from] or 0) - bytes
   end
-  append(added, to, at, id)
+  local come = added[to] or {}
+  local n = #come
+  added[to], come[n + 1], come[n + 2] = come, at, id
   grown[to] = (grown[to] or 0) + bytes
 end
 

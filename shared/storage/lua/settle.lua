@@ -13,8 +13,10 @@ local leases, gone = {}, {}
 
 local function close(id, state, reason, r)
   moving(id, 'leased', state, r[3], tonumber(r[4]))
-  redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason,
-    'attempts', tonumber(r[8] or 0) + (state == 'dead' and 1 or 0))
+  -- Most end without a reason, and what does not change is not written.
+  if reason == '' and (r[9] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW)
+  else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason) end
+  if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
@@ -34,7 +36,7 @@ local released = false
 for i = 0, tonumber(ARGV[1]) - 1 do
   local a = 2 + i * 9
   local id, outcome, reason = ARGV[a], ARGV[a + 2], ARGV[a + 3]
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts', 'reason')
   if r[1] == 'leased' and r[2] == ARGV[a + 1] then
     emit(ARGV[a + 5], ARGV[a + 6], ARGV[a + 7])
     leases[#leases + 1] = id
