@@ -15,13 +15,18 @@ import msgspec
 
 from bench.machine import machine
 from bench.parts.accept import accept
+from bench.parts.costs import costs
+from bench.parts.growth import growth
+from bench.parts.whole import whole
 from bench.parts.worker import work
 from bench.plan import QUICK, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {"accept": accept, "worker": work}
+PARTS: dict[str, Callable[[Plan], dict[str, Any]]] = {
+    "accept": accept, "worker": work, "whole": whole, "growth": growth, "costs": costs,
+}  # fmt: skip
 
 
 def main() -> None:

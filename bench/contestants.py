@@ -87,9 +87,7 @@ def ingress(
 def set_up(server: Server) -> None:
     """Keys and a door for Waypost."""
     log = server.folder / "setup.log"
-    finished(
-        python("waypost", "setup"), core=None, env=environment(server), log=log, seconds=30
-    )
+    finished(python("waypost_setup"), core=None, env=environment(server), log=log, seconds=30)
 
 
 def environment(server: Server) -> dict[str, str]:

@@ -19,13 +19,19 @@ def generator() -> str:
 
 
 def closed(
-    port: int, path: str, *, callers: int, seconds: float, body: int = 1024
+    port: int,
+    path: str,
+    *,
+    callers: int,
+    seconds: float,
+    body: int = 1024,
+    signature: str = "",
 ) -> dict[str, Any]:
     """*callers* that each send their next request when the last one was answered."""
     env = {
         "BENCH_PORT": str(port), "BENCH_PATH": path, "BENCH_BODY": str(body),
         "BENCH_CALLERS": str(callers), "BENCH_SECONDS": str(seconds),
-        "BENCH_STAMP": os.urandom(8).hex(),
+        "BENCH_STAMP": os.urandom(8).hex(), "BENCH_SIGNATURE": signature,
     }  # fmt: skip
     command = _wrk(port, callers, seconds) if shutil.which("wrk") else python("callers")
     printed = finished(command, core=SECOND, env=env, log=_log(), seconds=seconds + 20)
@@ -34,6 +40,12 @@ def closed(
         raise Failed(f"the callers were refused: {found}")
     answered = found["requests"] - found["refused"]
     return found | {"perSecond": round(answered / found["seconds"])}
+
+
+def wrk_body(size: int) -> bytes:
+    """The body that is sent; `post.lua` and `callers.py` make the same."""
+    fill = b'{"team_id":"T1","type":"event_callback","text":"'
+    return fill + b"x" * max(0, size - len(fill) - 2) + b'"}'
 
 
 def _wrk(port: int, callers: int, seconds: float) -> list[str]:

@@ -5,7 +5,7 @@ local stamp = os.getenv("BENCH_STAMP")
 local fill = '{"team_id":"T1","type":"event_callback","text":"'
 local body = fill .. string.rep("x", math.max(0, size - #fill - 2)) .. '"}'
 local before = "POST " .. path .. " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-  .. "User-Agent: wrk\r\nX-Delivery: " .. stamp
+  .. "User-Agent: wrk\r\nX-Signature: " .. os.getenv("BENCH_SIGNATURE") .. "\r\nX-Delivery: " .. stamp
 local after = "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 local n = 0
 

@@ -56,10 +56,9 @@ class Program:
         """Seconds of processor that it and its children have used."""
         return sum(_used(pid) for pid in tree(self.process.pid))
 
-    def rss(self) -> int:
-        """Bytes of memory that it holds, without its children."""
-        text = Path(f"/proc/{self.process.pid}/statm").read_text()
-        return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    def cpu_of_children(self) -> float:
+        """The children's part of it."""
+        return sum(_used(pid) for pid in tree(self.process.pid)[1:])
 
     def answers(self, port: int, seconds: float = 20.0) -> None:
         """Wait until something listens on *port*."""

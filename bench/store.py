@@ -25,22 +25,27 @@ UNCOUNTED = ("config", "info", "ping", "hello", "client", "script", "auth", "sel
 class Server:
     """A running Valkey."""
 
-    def __init__(self, folder: Path, delay_ms: float) -> None:
+    def __init__(self, folder: Path, delay_ms: float, core: int | None) -> None:
         """Start it on what lies in *folder*; with *delay_ms* each fsync takes that much longer."""
         self.folder, self.port = folder, free_port()
+        self._delay_ms, self._core = delay_ms, core
+        self._start()
+
+    def _start(self) -> None:
+        folder, delay_ms = self.folder, self._delay_ms
         nest = Nest(folder=folder / "valkey", socket=folder / "s")
         nest.folder.mkdir(parents=True, exist_ok=True)
-        env = {"LD_PRELOAD": str(_slow_fsync()), "FSYNC_DELAY_US": str(int(delay_ms * 1000))}
+        slow = {"FSYNC_DELAY_US": str(int(delay_ms * 1000))}
+        if delay_ms:
+            slow["LD_PRELOAD"] = str(_slow_fsync())
         self.program = Program(
             command(nest, self.port),
-            core=SECOND,
-            env=(env if delay_ms else {}) | ALLOCATOR,
+            core=self._core,
+            env=slow | ALLOCATOR,
             log=folder / "server.log",
         )
         self.client = redis.Redis(port=self.port)
-        began = time.monotonic()
         self._await(120.0)
-        self.started_after = time.monotonic() - began
 
     @property
     def url(self) -> str:
@@ -61,11 +66,18 @@ class Server:
         """Bytes that its data takes."""
         return int(self.client.info("memory")["used_memory"])  # type: ignore[index]
 
-    def stop(self, *, hard: bool = False) -> None:
-        """End it; *hard* as a power cut would."""
+    def killed_and_started(self) -> float:
+        """Kill it and start it on the same folder; returns the seconds until it answers."""
         self.client.close()
-        if hard:
-            self.program.process.kill()
+        self.program.process.kill()
+        self.program.stop()
+        began = time.monotonic()
+        self._start()
+        return round(time.monotonic() - began, 2)
+
+    def stop(self) -> None:
+        """End it."""
+        self.client.close()
         self.program.stop()
 
     def _await(self, seconds: float) -> None:
@@ -80,11 +92,11 @@ class Server:
 
 
 @contextmanager
-def store(delay_ms: float = 0.0) -> Iterator[Server]:
+def store(delay_ms: float = 0.0, core: int | None = SECOND) -> Iterator[Server]:
     """A fresh server for one block; its folder is in `.bench`, on the disk of the checkout."""
     CACHE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
-    server = Server(folder, delay_ms)
+    server = Server(folder, delay_ms, core)
     try:
         yield server
     finally:

@@ -84,7 +84,7 @@ def first_id(prefix: str, ms: int) -> str:
     >>> first_id("req", 1_790_000_000_000)
     'req_01m3250v000000000000000000'
     """
-    return f"{prefix}_{_time(ms)}{"0" * 16}"
+    return f"{prefix}_{_time(ms)}{'0' * 16}"
 
 
 def time_of(id: str) -> int:

@@ -42,9 +42,11 @@ class Load:
     def __init__(self, body: int, path: str, stamp: str, seconds: float) -> None:
         """Send *body* bytes to *path* for *seconds*."""
         self._before = (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-Delivery: {stamp}"
+            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"X-Signature: {os.environ['BENCH_SIGNATURE']}\r\nX-Delivery: {stamp}"
         ).encode()
-        text = b'{"team_id":"T1","text":"' + b"x" * max(0, body - 26) + b'"}'
+        fill = b'{"team_id":"T1","type":"event_callback","text":"'
+        text = fill + b"x" * max(0, body - len(fill) - 2) + b'"}'
         self._after = b"\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
         self._until = time.perf_counter() + seconds
         self._sent, self.refused, self.times = 0, 0, list[float]()

@@ -19,6 +19,7 @@ from bench.contestants import (
 from bench.plan import middle
 from bench.programs import FIRST, SECOND, finished, running
 from bench.store import store
+from shared.storage import keys
 
 if TYPE_CHECKING:
     from bench.plan import Plan
@@ -119,8 +120,6 @@ def _slots(plan: Plan) -> dict[str, int]:
 
 
 def _await_workers(server: Server, count: int) -> None:
-    from shared.storage import keys  # noqa: PLC0415
-
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if int(server.client.zcard(keys.key("workers"))) >= count:  # type: ignore[arg-type]
@@ -129,8 +128,6 @@ def _await_workers(server: Server, count: int) -> None:
 
 
 def _leased() -> str:
-    from shared.storage import keys  # noqa: PLC0415
-
     return keys.key("state", "leased")
 
 
