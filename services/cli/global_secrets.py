@@ -33,14 +33,15 @@ def set_one(
 
     Example: waypost secrets set slack SIGNING_SECRET < secret.txt
     """
-    given = value or _asked(name)
+    given = value or asked(name)
     found = Api.from_settings().call(
         "PUT", ("integrations", integration, "secrets", name), body={"value": given}
     )
     show.json(found) if as_json else show.line(f"{integration} {name} is set")
 
 
-def _asked(name: str) -> str:
+def asked(name: str) -> str:
+    """The secret *name*, from a person or from standard input."""
     if sys.stdin.isatty():
         return str(typer.prompt(name, hide_input=True))
     return sys.stdin.read().strip()

@@ -120,6 +120,34 @@ def _fields(given: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+@app.command()
+def subscribe(
+    webhook_id: WebhookId,
+    subscription: Annotated[str, typer.Argument(help="Its id at the provider, or your own")],
+    secret: Annotated[
+        bool, typer.Option("--secret", help="Ask for the secret that signs what it sends")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="End it instead")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Announce a subscription at the provider, for integrations whose webhooks name no workspace.
+
+    Example: waypost installations subscribe WEBHOOK_ID 7689a169 --secret < secret.txt
+    """
+    from services.cli.global_secrets import asked
+
+    path = ("installations", webhook_id, "subscriptions", subscription)
+    api = Api.from_settings()
+    if remove:
+        found = api.call("DELETE", path)
+        said = "ended" if found["removed"] else "there was none"
+    else:
+        found = api.call("PUT", path, body={"secret": asked("secret")} if secret else {})
+        said = f"announced; {found['released']} requests had waited for it"
+    show.json(found) if as_json else show.line(said)
+
+
 @app.command(name="set")
 def set_one(
     webhook_id: WebhookId,

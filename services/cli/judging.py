@@ -118,9 +118,10 @@ def _headers(given: Any) -> tuple[tuple[str, str], ...]:
             raise LineInvalid("headers is not an object of texts")
         name, value = pair
         for one in value if isinstance(value, list) else [value]:
-            if not isinstance(name, str) or not isinstance(one, str):
+            text = str(one) if type(one) is int else one
+            if not isinstance(name, str) or not isinstance(text, str):
                 raise LineInvalid("headers is not an object of texts")
-            flat.append((name.lower(), one))
+            flat.append((name.lower(), text))
     return tuple(flat)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import orjson
@@ -20,8 +23,9 @@ from jwt.algorithms import RSAAlgorithm
 from services.cli.judging import Judge, LineInvalid, given_in
 from services.cli.trying import folder_of
 from shared.errors import SetupFailed
-from shared.integrations.definition import Definition, decode
+from shared.integrations.definition import Definition, decode, load_folder
 from shared.vrl.pool import VrlPool
+from tests.builders_signed import slack_signed
 from tests.unit.signature_builders import VECTORS
 
 PLACE = {"from": "global", "name": "KEY"}
@@ -248,7 +252,8 @@ async def test_a_script_that_fails_leaves_a_reason(vrl: VrlPool) -> None:
         (a_line(url="https://[x"), "url is not an address"),
         (a_line(body="%"), "not base64"),
         (a_line(headers=[["a"]]), "headers"),
-        (a_line(headers={"a": 1}), "headers"),
+        (a_line(headers={"a": 1.5}), "headers"),
+        (a_line(headers={"a": True}), "headers"),
         (a_line(headers="a"), "headers"),
         (a_line(now="1"), "now is not a number"),
         (a_line(now=True), "now is not a number"),
@@ -289,6 +294,70 @@ def test_any_line_is_answered_or_told(parts: dict[str, Any]) -> None:
     answer = asyncio.run(Judge(a_definition(), {}, Silent()).judged(given))
 
     assert FIELDS == list(answer)
+
+
+def test_the_redirect_of_a_connect_flow_is_judged_by_its_own_scheme() -> None:
+    """Shopify signs its query; that says nothing of a webhook, whose query anybody's browser may have seen."""
+    query = "code=0907a61c0c8d55e99db179b68161bc00&shop=acme.myshopify.com&timestamp=1790000000"
+    mac = hmac.new(b"hush", query.encode(), "sha256").hexdigest()
+    ended = judged_as("shopify", f"https://w.example/oauth?{query}&hmac={mac}", "GET")
+    forged = judged_as("shopify", f"https://w.example/oauth?{query}1&hmac={mac}", "GET")
+    webhook = judged_as(
+        "shopify", f"https://w.example/integration/global/shopify?{query}&hmac={mac}", "POST"
+    )
+
+    assert (True, [], None) == (ended["verified"], ended["identifiers"], ended["event"])
+    assert [False, False] == [forged["verified"], webhook["verified"]]
+    assert "nothing says how" in judged_as("slack", "https://w.example/oauth?code=1")["reason"]
+
+
+def judged_as(name: str, url: str, method: str = "GET") -> dict[str, Any]:
+    """Of a built-in integration, without scripts."""
+    line = a_line(method=method, url=url, body="", secret="hush")
+    return judged(load_folder(folder_of(name)), line)
+
+
+class TestWhatSlackSends:
+    """https://docs.slack.dev/authentication/verifying-requests-from-slack, signed by Slack's own SDK."""
+
+    FORM = "application/x-www-form-urlencoded"
+    COMMAND = (
+        "token=x&team_id=T0001&command=%2Fweather&text=50%25+%2522off%2522+%22now%22&user_id=U1"
+    )
+    CLICK = {
+        "type": "block_actions",
+        "team": {"id": "T9TK3CUKW"},
+        "actions": [{"value": "%22 & +"}],
+    }
+    DIALOG = {
+        "type": "view_submission",
+        "team": {"id": "T9TK3CUKW"},
+        "view": {"state": "100%25"},
+    }
+    TEXT = {"type": "event_callback", "team_id": "T1", "event": {"text": "%22 %7B 100% \u2603"}}
+
+    @pytest.mark.parametrize(
+        ("body", "kind", "team"),
+        [
+            (COMMAND.encode(), FORM, "T0001"),
+            (urlencode({"payload": json.dumps(CLICK)}).encode(), FORM, "T9TK3CUKW"),
+            (urlencode({"payload": json.dumps(DIALOG)}).encode(), FORM, "T9TK3CUKW"),
+            (orjson.dumps(TEXT), "application/json", "T1"),
+        ],
+        ids=["command", "click", "dialog", "event"],
+    )
+    async def test_is_verified_and_leads_to_its_workspace(
+        self, body: bytes, kind: str, team: str, vrl: VrlPool
+    ) -> None:
+        signed = slack_signed(body, content_type=kind)
+        line = a_line(
+            headers=signed.headers, body=base64.b64encode(body).decode(), secret=signed.secret
+        )
+        judge = Judge(load_folder(folder_of("slack")), {}, vrl)
+        found = await judge.judged(given_in(line, "slack", 0.0))
+
+        assert (True, [team]) == (found["verified"], found["identifiers"])
+        assert body.decode() == found["slices"][0]["body"]
 
 
 class TestTheName:

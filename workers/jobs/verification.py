@@ -54,23 +54,29 @@ async def genuine_parts(
     """The parts that the secret of an owner signed, each with that owner, and why others are refused."""
     kept: list[Owned] = []
     refusal: Permanent | None = None
+    owners = await _owners(visit, {part.identifier for part in found}, tools)
     for part in found:
-        for webhook_id in await tools.installations.owners_of(
-            visit.definition.name, part.identifier
-        ):
+        named = part.identifier.removeprefix(SUBSCRIPTION) if visit.finds_subscriptions else ""
+        for owner in owners[part.identifier]:
             try:
-                await check_genuine(visit, await _holder(visit, part, webhook_id, tools), tools)
+                holder = Holder(owner=owner, subscription=named, body=part.body)
+                await check_genuine(visit, holder, tools)
             except Permanent as error:
                 refusal = refusal or error
             else:
-                kept.append(Owned(part, webhook_id))
+                kept.append(Owned(part, owner.installation.webhook_id))
     return kept, refusal
 
 
-async def _holder(visit: Visit, part: Slice, webhook_id: str, tools: Tools) -> Holder:
-    named = part.identifier.removeprefix(SUBSCRIPTION) if visit.finds_subscriptions else ""
-    owner = await installed(tools, webhook_id)
-    return Holder(owner=owner, subscription=named, body=part.body)
+async def _owners(
+    visit: Visit, identifiers: set[str], tools: Tools
+) -> dict[str, list[Installed]]:
+    """Whose each of *identifiers* is; a batch may name one many times."""
+    name = visit.definition.name
+    ids = {one: await tools.installations.owners_of(name, one) for one in identifiers}
+    every = {id for owners in ids.values() for id in owners}
+    loaded = {id: await installed(tools, id) for id in every}
+    return {one: [loaded[id] for id in owners] for one, owners in ids.items()}
 
 
 async def check_genuine(visit: Visit, holder: Holder, tools: Tools) -> None:
