@@ -291,6 +291,36 @@ class TestEveryPage:
 
         assert len(CAUSES) == len(headlines)
 
+    @pytest.mark.parametrize(
+        ("locale", "headline", "button"),
+        [
+            ("de-CH", "Slack verbinden", "Weiter zu Slack"), ("fr-FR", "Connecter Slack", "Continuer vers Slack"),
+            ("es-MX", "Conectar Slack", "Continuar a Slack"), ("ja-JP", "Slack を接続", "Slack へ進む"),
+            ("nl-NL", "Connect Slack", "Continue to Slack"),
+        ],
+    )  # fmt: skip
+    async def test_speaks_the_reader_s_language_from_the_link_to_the_end(
+        self,
+        system: System,
+        people: People,
+        gallery: Path,
+        locale: str,
+        headline: str,
+        button: str,
+    ) -> None:
+        offer, tab = await an_offer(system), await people.tab(locale=locale)
+        await tab.page.goto(offer.link)
+        await tab.shot(gallery, f"connect-{locale}")
+        first = await tab.headline()
+        await tab.page.get_by_role("button", name=button).click()
+        await tab.page.wait_for_load_state()
+        await tab.cancel()
+        await tab.shot(gallery, f"cancelled-{locale}")
+
+        assert headline == first
+        assert locale[:2] in {await tab.page.get_attribute("html", "lang"), "nl"}
+        assert [] == tab.complaints
+
     @pytest.mark.parametrize("width", [320, 1280])
     async def test_fits_a_telephone_and_a_desk(
         self, system: System, people: People, gallery: Path, width: int

@@ -20,6 +20,7 @@ from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifi
 from workers.clients import client_id, shown_secrets, template_values
 from workers.installed import Installed, installed
 from workers.jobs.pages.render import failure, page, progress, see_other
+from workers.jobs.pages.words import speak_to
 
 if TYPE_CHECKING:
     from shared.model.jobs import Claim
@@ -43,10 +44,12 @@ async def connect(claim: Claim, tools: Tools) -> Outcome:
 
 
 def opened(body: bytes, tools: Tools) -> tuple[RawRequest, SealedPart]:
-    """A stored browser request, with what the ingress sealed."""
+    """A stored browser request, with what the ingress sealed; its reader is spoken to in their language."""
     raw = msgspec.msgpack.decode(body, type=RawRequest)
     plain = tools.sealing.open(raw.sealed, raw.id.encode())
-    return raw, msgspec.msgpack.decode(plain, type=SealedPart)
+    part = msgspec.msgpack.decode(plain, type=SealedPart)
+    speak_to(part.headers)
+    return raw, part
 
 
 async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
@@ -91,9 +94,10 @@ def _connect_page(link: ConnectLink, owner: Installed) -> Reply:
         bot=home.bot_id,
         alias=home.alias,
         account=(home.account.name or home.account.id) if home.account else "",
+        ended=home.status_reason if home.connection == "needs_reauth" and home.account else "",
         scopes=provider.authorize.scopes.default if provider else (),
         inputs=definition.inputs,
-        expires=datetime.fromtimestamp(link.expires_at, UTC).strftime("%-d %B %Y, %H:%M UTC"),
+        expires=datetime.fromtimestamp(link.expires_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from shared.model.requests import Reply
-from workers.jobs.pages.causes import cause_of
+from workers.jobs.pages.causes import CAUSES, known
+from workers.jobs.pages.words import language, say
 
 if TYPE_CHECKING:
     from shared.model.flows import Flow
@@ -19,17 +23,32 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+STYLE = files("workers.jobs.pages").joinpath("templates", "style.css").read_text()
+_templates.globals.update(say=say, language=language, style=STYLE)
+
+
+def _digest(text: str) -> str:
+    """
+    A source for one text that stands in the page (https://www.w3.org/TR/CSP3/#grammardef-hash-source).
+
+    >>> _digest("")
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
 
 HEADERS = (
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "no-store"),
+    ("vary", "accept-language, cookie"),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     (
         "content-security-policy",
         (
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https: http:; "
+            f"default-src 'none'; style-src {_digest(STYLE)}; form-action 'self' https: http:; "
             "frame-ancestors 'none'; base-uri 'none'"
         ),
     ),
@@ -44,13 +63,16 @@ def page(template: str, status: int = 200, **facts: Any) -> Reply:
 
 def failure(cause: str, detail: str = "", *, again: str = "", reference: str = "") -> Reply:
     """The page for *cause*; *again* is where its one button leads, *detail* what is known beside it."""
-    words = cause_of(cause)
+    name = known(cause)
+    rule = CAUSES[name]
     return page(
         "failure",
-        words.status,
-        cause=words,
-        detail="" if words.is_choice else detail[:500],
-        again=again if words.action == "again" else "",
+        rule.status,
+        headline=say(f"causes.{name}.headline"),
+        sentence=say(f"causes.{name}.sentence"),
+        is_choice=rule.is_choice,
+        detail="" if rule.is_choice else detail[:500],
+        again=again if rule.action == "again" else "",
         reference=reference,
     )
 

@@ -1,0 +1,141 @@
+"""The pages of connecting, in every language: complete, escaped, and with nothing from elsewhere."""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import string
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.model.flows import CAUSES, Flow, Option
+from shared.model.requests import Reply
+from workers.jobs.pages import causes
+from workers.jobs.pages.render import failure, page, progress
+from workers.jobs.pages.words import CATALOGUES, LANGUAGES, preferred, say, speak_to
+
+T = TypeVar("T")
+EVIL = "<script>alert(1)</script>\"&'"
+
+
+def places(message: str) -> set[str]:
+    """The names between braces."""
+    return {name for _, name, _, _ in string.Formatter().parse(message) if name}
+
+
+def told(language: str, what: Callable[[], T]) -> T:
+    """What is said to somebody who reads *language*."""
+
+    def tell() -> T:
+        speak_to([("accept-language", language)])
+        return what()
+
+    return contextvars.copy_context().run(tell)
+
+
+def a_flow(**parts: object) -> Flow:
+    usual = {
+        "id": "flw_1", "link": "l", "installation": "w", "integration": "slack", "cookie_hash": "c",
+        "created_at": 0.0, "expires_at": 1.0,
+    }  # fmt: skip
+    return Flow(**(usual | parts))  # type: ignore[arg-type]
+
+
+class Reader(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.text, self.tags, self.language = "", [], ""
+        self.feed(reply.body.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "html":
+            self.language = dict(attrs)["lang"] or ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+class TestEveryLanguage:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_says_all_that_english_says_and_fills_the_same_places(self, language: str) -> None:
+        ours, english = CATALOGUES[language], CATALOGUES["en"]
+
+        assert english.keys() == ours.keys()
+        assert {key: places(text) for key, text in english.items()} == {
+            key: places(text) for key, text in ours.items()
+        }
+        assert [] == [key for key, text in ours.items() if not text.strip()]
+
+    @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+    def test_is_not_english(self, language: str) -> None:
+        """A message that nobody translated would stand there as it is."""
+        sentences = {
+            key: text for key, text in CATALOGUES["en"].items() if text.count(" ") >= 3
+        }
+
+        assert [] == [
+            key for key, text in sentences.items() if CATALOGUES[language][key] == text
+        ]
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("cause", CAUSES)
+    def test_has_a_page_for_every_cause(self, language: str, cause: str) -> None:
+        found = Reader(told(language, lambda: failure(cause, again="/connect/x")))
+
+        assert language == found.language
+        assert told(language, lambda: say(f"causes.{cause}.headline")) in found.text
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_escapes_what_strangers_say(self, language: str) -> None:
+        flow = a_flow(
+            account_id="T1", account_name=EVIL, scopes=(EVIL,), missing_scopes=(EVIL,),
+            options=(Option(id=EVIL, name=EVIL, detail=EVIL),),
+        )  # fmt: skip
+        pages = told(language, lambda: [
+            failure("provider_error", EVIL),
+            progress(flow),
+            page("choose", flow=flow, title=EVIL, bot=EVIL),
+            page("success", flow=flow, title=EVIL, bot=EVIL),
+            page("interstitial", success=False, message=EVIL),
+            page("connect", title=EVIL, host=EVIL, bot=EVIL, alias=EVIL, account=EVIL, ended=EVIL,
+                 scopes=(EVIL,), inputs={}, expires="2026-01-01"),
+        ])  # fmt: skip
+
+        assert [] == [one for one in pages if "script" in Reader(one).tags]
+        assert all(b"<script" not in one.body for one in pages)
+
+
+def test_every_cause_has_its_rule_and_every_rule_its_cause() -> None:
+    assert set(CAUSES) == set(causes.CAUSES)
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_browser_prefers_it_is_spoken_to(header: str) -> None:
+    assert preferred(header) in LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("ja", "ja"), ("FR-ca", "fr"), ("en-GB,de;q=0.9", "en"), ("nl,de;q=0.3,es;q=0.7", "es"),
+        ("de;q=nonsense, fr;q=0.1", "fr"), ("*", "en"), ("de ; q=0.5 , ja ; q=0.6", "ja"),
+    ],
+)  # fmt: skip
+def test_the_best_language_is_found(header: str, language: str) -> None:
+    assert language == preferred(header)
+
+
+def test_a_page_may_load_nothing_and_run_nothing() -> None:
+    (policy,) = [v for k, v in failure("internal").headers if k == "content-security-policy"]
+
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert not re.search(r"script-src|img-src|connect-src", policy)
