@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from services.cli import show
@@ -13,7 +14,7 @@ from services.cli.api import Api
 from services.cli.show import AsJson
 
 app = typer.Typer(
-    no_args_is_help=True, help="Integrations: list, show, check, add, try, schema."
+    no_args_is_help=True, help="Integrations: list, show, check, add, import, try, schema."
 )
 
 Name = Annotated[str, typer.Argument(help="Name of an integration, as in `ls`")]
@@ -214,22 +215,54 @@ def add(
     else:
         raise typer.BadParameter("--url and --link-script go with --definition")
     found = Api.from_settings().post("integrations", body=document)
-    if as_json:
-        return show.json(found)
+    show.json(found) if as_json else _published(found, is_server=definition is not None)
+
+
+def _published(found: dict[str, Any], *, is_server: bool = True) -> None:
+    """What was published, and what its server must be started with."""
     one = found["integration"]
     show.line(f"published {one['name']} {one['version']}")
     for warning in found["warnings"]:
         show.line(f"warning: {warning}")
-    if definition is not None:
-        _next_steps(one)
-    return None
-
-
-def _next_steps(one: dict[str, Any]) -> None:
-    """What its server must be started with."""
+    if not is_server:
+        return
     show.line(f"its id is {one['id']}; start its server with a token of its own:")
     show.line(f"  waypost integrations token {one['name']}")
     show.line(f"secrets that scripts may read, not set yet: {_missing(one)}")
+
+
+@app.command(name="import")
+def import_one(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Source folder with an integration.definition.ts", file_okay=False),
+    ],
+    url: Annotated[str, typer.Option(help="Address of its server: publish it at once")] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the definition there, as JSON")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Read a Botpress integration's definition from its source, without running it, and say what could not be read.
+
+    Examples: waypost integrations import ./integrations/linear --out linear.json
+    · waypost integrations import ./integrations/linear --url http://127.0.0.1:8081
+    """
+    from services.cli.importing import imported
+
+    found = imported(folder)
+    for problem in found.left_out:
+        typer.echo(f"not read: {problem}", err=True)
+    if out is not None:
+        out.write_bytes(orjson.dumps(found.document, option=orjson.OPT_INDENT_2) + b"\n")
+    if url:
+        answer = Api.from_settings().post("integrations", body=found.document | {"url": url})
+        show.json(answer) if as_json else _published(answer)
+    elif out is None:
+        show.json(found.document)
+    else:
+        show.line(f"next: waypost integrations add --url URL --definition {out}")
 
 
 @app.command()

@@ -96,6 +96,43 @@ def demo(
     raise typer.Exit(demos.run(once=once, as_json=as_json))
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def dev(
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND...", help="What starts the server")
+    ],
+    definition: Annotated[
+        Path | None, typer.Option(help="Its definition: JSON in Botpress's shape")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Or the folder with its integration.definition.ts")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Where the server listens (PORT)")] = 8072,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A secret: SECRET_NAME for the server, and for scripts"
+        ),
+    ] = None,
+    watch: Annotated[
+        Path, typer.Option(help="The folder whose changes start it anew")
+    ] = Path(),
+) -> None:
+    """
+    Run an integration's server beside Waypost: its log beside its requests, started anew when a file changes.
+
+    Example: waypost dev --definition integration.json --secret CLIENT_ID=… -- node server.js
+    """
+    from services.cli import developing
+    from services.cli import up as ups
+    from services.cli.devplan import planned
+
+    plan, api = planned(
+        tuple(command), definition=definition, source=source, port=port, secrets=secret or [], watch=watch,
+    )  # fmt: skip
+    asyncio.run(ups.stoppable(developing.develop(plan, api)))
+
+
 @app.command()
 def ingress() -> None:
     """

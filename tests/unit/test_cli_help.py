@@ -27,7 +27,7 @@ def commands(command: Command, *path: str) -> Iterator[tuple[tuple[str, ...], Co
 
 
 ALL = dict(commands(ROOT))
-LOGGERS = {("ingress",), ("api",), ("worker",)}  # these log, which WAYPOST_LOG shapes
+LOGGERS = {("ingress",), ("api",), ("worker",), ("dev",)}  # these log as they go
 
 
 @pytest.fixture(autouse=True)

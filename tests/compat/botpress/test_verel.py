@@ -1,0 +1,116 @@
+"""Our scripts mean the same in Waypost's engine and in Botpress's own, `@bpinternal/verel`, whatever they are fed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid
+from shared.vrl.pool import VrlPool
+from tests.compat.botpress.events import events_for
+from tests.compat.botpress.packages import HERE, packages
+from tests.needs import path_of
+
+pytestmark = pytest.mark.needs("node", "npm")
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = sorted(
+    path
+    for part in ("shared/integrations", "examples")
+    for path in (ROOT / part).rglob("*.vrl")
+)
+EVENTS = 40  # for each script
+SEED = 4
+
+# Expressions whose meaning scripts rely on, with the event they are run on.
+SEMANTICS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("to_string!(.a)", {"a": None}),
+    ("to_string!(.a)", {"a": 1.5}),
+    ("to_string!(.a)", {"a": []}),
+    ('"p" + to_string!(.a.b.c)', {"a": 1}),
+    ("parse_json!(.body).a[-1]", {"body": '{"a":[1,2],"a":[3]}'}),
+    ("parse_json!(.body)", {"body": ""}),
+    ("parse_query_string!(.query)", {"query": "?a=1&a=2&b=&c&d=%20x+y&hub.mode=z"}),
+    ("decode_percent!(.a)", {"a": "a%20b+c%2B%ZZ"}),
+    ('encode_percent("aZ0_-.~ /ë")', {}),
+    ('encode_json({"b": 1, "a": [null, true]})', {}),
+    ('encode_base16(hmac("v", "k"))', {}),
+    ('decode_base64!("aGk")', {}),
+    ('decode_base64!("_-8")', {}),
+    ('replace("axbx", "x", "")', {}),
+    ("to_bool!(.a)", {"a": "yes"}),
+    ("to_bool!(.a)", {"a": ""}),
+    ("is_nullish(.a)", {"a": " "}),
+    ("exists(.a)", {"a": None}),
+    ('length!("ë")', {}),
+    ("if .a == 1 { 2 }", {"a": 1.0}),
+    ("x, err = parse_json(.a)\nerr", {"a": "{"}),
+    ("abort", {}),
+    ('assert!(false, message: "no")', {}),
+    ('.headers."x-a" || "none"', {"headers": {}}),
+    ("parts[length(parts)-1]", {}),
+    ('a = "x"\n"{{ a }}\\{{ a }}"', {}),
+    ("", {}),
+)
+
+
+async def theirs(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
+    """What Botpress's engine says to each case."""
+    modules = await asyncio.to_thread(packages, "sdk7")
+    process = await asyncio.create_subprocess_exec(
+        path_of("node"), str(HERE / "verel.cjs"), str(modules),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    lines = "".join(json.dumps({"source": s, "event": e}) + "\n" for s, e in cases)
+    out, _ = await process.communicate(lines.encode())
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
+async def ours(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
+    """What Waypost's says."""
+    async with VrlPool(size=2) as pool:
+        return [await _said(pool, source, event) for source, event in cases]
+
+
+async def _said(pool: VrlPool, source: str, event: dict[str, Any]) -> Any:
+    try:
+        return {"result": await pool.run("script", source, event)}
+    except ScriptInvalid:
+        return {"failed": "compile"}
+    except ScriptFailed as error:
+        if error.kind in {"timeout", "crashed", "quarantined"}:
+            raise HandlerUnavailable(str(error)) from None
+        return {"failed": "run"}
+
+
+async def differences(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
+    both = zip(cases, await theirs(cases), await ours(cases), strict=True)
+    return [(case, one, other) for case, one, other in both if one != other]
+
+
+async def test_there_is_something_to_compare() -> None:
+    """A negative control: the comparison tells values from failures, and values from each other."""
+    said = await theirs([("1", {}), ("2", {}), ("abort", {}), ("no(", {})])
+
+    assert [{"result": 1}, {"result": 2}, {"failed": "run"}, {"failed": "compile"}] == said
+    assert len(SCRIPTS) > 6
+
+
+async def test_our_scripts_say_the_same_to_every_event() -> None:
+    cases = [
+        (path.read_text(), event)
+        for path in SCRIPTS
+        for event in events_for(path.read_text(), EVENTS, SEED)
+    ]
+    results = [one for one in await theirs(cases) if one.get("result")]
+
+    assert [] == await differences(cases)
+    assert len(results) > len(cases) / 5  # it is not failures that are compared
+
+
+async def test_the_language_means_the_same() -> None:
+    assert [] == await differences(list(SEMANTICS))
