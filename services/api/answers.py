@@ -238,6 +238,9 @@ class Receipt(Given, frozen=True, kw_only=True):
     data_key_destroyed: (
         bool  # sealed values of the installation cannot be opened any more, in backups neither
     )
+    unregistered: Literal[
+        "not_needed", "done", "failed", "unanswered"
+    ]  # what the integration's own code said when it was asked to take itself down
     revocation: Literal[
         "not_needed", "not_asked"
     ]  # not_asked: the provider still honours its tokens

@@ -36,6 +36,8 @@ async def run(settings: Settings) -> None:
         edge = Edge(name="api", clock=SystemClock(), chance=SystemChance(), log=log)
         ring = KeyRing.from_file(settings.key_ring_file)
         ports = ports_over(store, _told(settings), edge, ring, scripts)
+        ports.inbox.start()
+        stack.push_async_callback(ports.inbox.close)
         found = (*built_in(), *from_folders(settings.integrations))
         for name in await publish_found(ports.definitions, scripts, found):
             log.info("definition.published", name=name)

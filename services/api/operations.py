@@ -6,7 +6,7 @@ from typing import Any
 
 from services.api import examples as given
 from services.api import gates, queues, replays
-from services.api.admin import bots, changes, installations, integrations, links
+from services.api.admin import bots, changes, installations, integrations, links, uninstalls
 from services.api.answers import (
     BotAnswer,
     BotList,
@@ -181,14 +181,15 @@ INSTALLATIONS = (
     Operation(
         method="DELETE", path="/v1/admin/installations/{webhookId}", name="uninstall",
         tag="installations", summary="Uninstall, with a receipt",
-        act=installations.uninstall, answer=ReceiptAnswer,
+        act=uninstalls.uninstall, answer=ReceiptAnswer,
         example=Example(
             path=_HOOK,
             answer={
                 "receipt": {
                     "webhookId": given.WEBHOOK_ID, "botId": given.BOT_ID, "alias": "acme",
                     "integration": "acme", "identifier": "org_42", "deletedAt": given.WHEN,
-                    "dataKeyDestroyed": True, "revocation": "not_needed",
+                    "dataKeyDestroyed": True, "unregistered": "not_needed",
+                    "revocation": "not_needed",
                 }
             },
         ),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.api.allowance import USUAL, Allowances
 from services.api.known import Known
+from services.inbox import Inbox
 from services.web import Edge
 from shared.clock import Chance, Clock
 from shared.integrations.scripts import Scripts
@@ -76,6 +77,7 @@ class ApiPorts:
     sessions: Sessions
     audit: Audit
     scripts: Scripts
+    inbox: Inbox  # replies of workers, once it is started
     promise: Callable[[], Awaitable[Promise]]  # what a 2xx is worth on this store
 
 
@@ -86,13 +88,13 @@ def ports_over(
     store: Store, settings: ApiSettings, edge: Edge, ring: KeyRing, scripts: Scripts
 ) -> ApiPorts:
     """Everything a call may touch, over one store."""
-    vault, definitions = Vault(store, ring), Definitions(store)
+    vault, definitions, ledger = Vault(store, ring), Definitions(store), Ledger(store)
     return ApiPorts(
         settings=settings,
         edge=edge,
         clock=edge.clock,
         chance=edge.chance,
-        ledger=Ledger(store),
+        ledger=ledger,
         inspection=Inspection(store),
         definitions=definitions,
         installations=Installations(store, vault),
@@ -114,5 +116,6 @@ def ports_over(
         sessions=Sessions(store),
         audit=Audit(store),
         scripts=scripts,
+        inbox=Inbox(ledger, edge.chance.token(16).hex()),
         promise=lambda: promise(store),
     )

@@ -131,7 +131,7 @@ def _names(clause: str) -> dict[str, str]:
     The names that an import brings, each with its name over there.
 
     >>> _names("def, { a, b as c }"), _names("* as ns")
-    ({'def': 'default', 'a': 'a', 'c': 'b'}, {'ns': '*'})
+    ({'a': 'a', 'c': 'b', 'def': 'default'}, {'ns': '*'})
     """
     names = {}
     braced = re.search(r"\{([^}]*)\}", clause)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.inbox import Inbox
 from services.ingress.acceptor import Acceptor
 from services.ingress.app import ingress_app
 from services.ingress.doors import Doors
-from services.ingress.inbox import Inbox
 from services.ingress.ports import IngressPorts
 from services.ingress.pressure import Pressure
 from services.listener import Limits, serve

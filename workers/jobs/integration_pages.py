@@ -54,7 +54,6 @@ OPEN = frozenset({"open", "authorizing", "exchanging", "confirming", "failed"})
 LONGEST_IDENTIFIER = 200
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BREAKS = frozenset({"already_bound", "exchange_unknown", "server_away"})
-_ANSWER = frozenset({"code", "error"})
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -69,8 +68,8 @@ class Visit(Struct, frozen=True, kw_only=True):
 
     @property
     def is_answer(self) -> bool:
-        """Whether it brings what a provider says only once."""
-        return not _ANSWER.isdisjoint(self.query)
+        """Whether it brings a code, which works only once."""
+        return bool(self.query.get("code"))
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -156,7 +155,7 @@ async def _answered(visit: Visit, tools: Tools) -> Outcome:
         waiting = await _waiting_for_confirmation(flow, tools)
         return Done(reason="waits for the operator's confirmation", reply=progress(waiting))
     if not await _is_first(visit, tools):
-        if flow is None:
+        if flow is None or await tools.flows.flow_of_state(_seen(visit, "answered")):
             raise FlowRefused("already_used")
         return Done(reason="this callback came before", reply=_flow_page(flow))
     return await _dispatched(visit, tools)
@@ -173,12 +172,21 @@ async def _is_first(visit: Visit, tools: Tools) -> bool:
     """Whether this record is the one that hands this provider's answer over."""
     if not visit.is_answer:
         return True
-    of = visit.flow.id if visit.flow else visit.owner.installation.webhook_id
-    seen = f"answer\0{of}\0{visit.part.path}\0{visit.part.query}"
-    key = hashlib.sha256(seen.encode()).hexdigest()
-    await tools.flows.put_oauth_state(key, of, OAUTH_STATE_LIFETIME)
+    key = _seen(visit, "came")
+    await tools.flows.put_oauth_state(key, _of(visit), OAUTH_STATE_LIFETIME)
     _, is_ours = await tools.flows.use_oauth_state(key, visit.record.id)
     return is_ours
+
+
+def _of(visit: Visit) -> str:
+    return visit.flow.id if visit.flow else visit.owner.installation.webhook_id
+
+
+def _seen(visit: Visit, what: str) -> str:
+    """What is remembered of this very answer of a provider."""
+    part = visit.part
+    text = f"{what}\0{_of(visit)}\0{part.path}\0{part.query}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 async def _dispatched(visit: Visit, tools: Tools) -> Outcome:
@@ -254,6 +262,11 @@ async def _finished(
         await _connected(visit, tools)
     elif result.end:
         await _failed(visit, result, tools)
+    elif visit.is_answer:
+        # The integration goes on with a page of its own: there is nothing to wait for on the flow's page.
+        await tools.flows.put_oauth_state(
+            _seen(visit, "answered"), _of(visit), OAUTH_STATE_LIFETIME
+        )
     reason = result.end or f"the integration answered {answer.status if answer else 'before'}"
     return Done(reason=reason, reply=_reply(visit, result, answer))
 
@@ -271,11 +284,12 @@ async def _bind(visit: Visit, identifier: str, tools: Tools) -> None:
 
 async def _connected(visit: Visit, tools: Tools) -> None:
     home = visit.owner.installation
-    await tools.installations.update(home.webhook_id, connection="connected")
-    after = await tools.installations.by_webhook_id(home.webhook_id)
-    await _end_flow(
-        visit, tools, status="connected", account_id=after.identifier if after else ""
+    # While `register` is still to come, what it says of an identifier counts as said inside the flow.
+    await tools.installations.update(
+        home.webhook_id, connection="connected", status="registration_pending", status_reason=""
     )
+    after = await tools.installations.by_webhook_id(home.webhook_id)
+    await _note(visit, tools, status="connected", account_id=after.identifier if after else "")
     if visit.flow and (link := await tools.flows.link(visit.flow.link)):
         await tools.flows.put_link(visit.flow.link, msgspec.structs.replace(link, used=True))
     await _register(visit, tools)
@@ -299,10 +313,10 @@ async def _register(visit: Visit, tools: Tools) -> None:
 
 
 async def _failed(visit: Visit, result: Result, tools: Tools) -> None:
-    await _end_flow(visit, tools, status="failed", cause=result.end, detail=result.detail)
+    await _note(visit, tools, status="failed", cause=result.end, detail=result.detail)
 
 
-async def _end_flow(visit: Visit, tools: Tools, **changes: str) -> None:
+async def _note(visit: Visit, tools: Tools, **changes: str) -> None:
     if visit.flow is None:
         return
     try:

@@ -8,18 +8,20 @@ import msgspec
 
 from shared.botpress import Refusal
 from shared.envelope import body_of, is_success, may_pass, reply_of, said_in
-from shared.errors import HandlerUnavailable, Transient, Unanswered
+from shared.errors import HandlerUnavailable, Permanent, Transient, Unanswered
 from shared.model.operations import Operation
 from shared.model.outcomes import Dead, Done, Ignored, Outcome
 from shared.model.requests import Reply
 from shared.retries import retry_after
 from workers.installed import installed
+from workers.runtime import registrar_of
 from workers.runtime.botpress import BotpressServer
 
 if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer
     from shared.model.jobs import Claim, Record
     from workers.installed import Installed
+    from workers.runtime import Registrar
     from workers.tools import Tools
 
 
@@ -27,6 +29,8 @@ async def operation(claim: Claim, tools: Tools) -> Outcome:
     """Send it; what the server answers is for a caller who waits, and then it is sent once only."""
     asked = msgspec.msgpack.decode(claim.body, type=Operation)
     owner = await installed(tools, asked.webhook_id)
+    if asked.name == "unregister" and (code := registrar_of(owner, tools)):
+        return await _unregister(claim.record, asked, owner, code)
     if not owner.definition.url:
         reason = f"{owner.definition.name} has no server that could do {asked.name}"
         return Ignored(reason, _refused("InvalidPayload", reason, claim.record.id))
@@ -35,6 +39,18 @@ async def operation(claim: Claim, tools: Tools) -> Outcome:
     if claim.record.epoch > 1:
         return Dead("it may have been done before, and nobody waits any more")
     return await _once(claim.record, asked, owner, tools)
+
+
+async def _unregister(
+    record: Record, asked: Operation, owner: Installed, code: Registrar
+) -> Outcome:
+    """Whoever asked removes the installation whatever comes of it, so nothing is tried again."""
+    url = str(asked.payload.get("webhookUrl", ""))
+    try:
+        await code.registration(record, owner, "unregister", url)
+    except (Permanent, Transient) as error:
+        return Ignored(f"unregister: {error}", _refused("Runtime", str(error), record.id))
+    return Done(reason="unregistered", reply=Reply())
 
 
 async def _once(record: Record, asked: Operation, owner: Installed, tools: Tools) -> Outcome:

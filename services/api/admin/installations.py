@@ -17,8 +17,6 @@ from services.api.answers import (
     InstallationView,
     NewInstallation,
     Nothing,
-    Receipt,
-    ReceiptAnswer,
 )
 from services.api.wire import Call, matching
 from shared.botpress import Refusal, invalid, unavailable
@@ -177,31 +175,6 @@ async def list_installations(
 async def get_installation(ports: ApiPorts, call: Call[Nothing, None]) -> InstallationAnswer:
     """Read an installation."""
     return InstallationAnswer(installation=await seen(ports, call.path["webhookId"]))
-
-
-async def uninstall(ports: ApiPorts, call: Call[Nothing, None]) -> ReceiptAnswer:
-    """Remove an installation with its states, and destroy the key of all that was sealed for it."""
-    gone = await by_webhook_id(ports, call.path["webhookId"])
-    if not await ports.installations.delete(gone.webhook_id):
-        raise NotFound(f"installation {gone.webhook_id} was removed by somebody else just now")
-    await ports.audit.entry(
-        "admin",
-        "installation.removed",
-        gone.webhook_id,
-        {"alias": gone.alias, "bot": gone.bot_id},
-    )
-    return ReceiptAnswer(
-        receipt=Receipt(
-            webhook_id=gone.webhook_id,
-            bot_id=gone.bot_id,
-            alias=gone.alias,
-            integration=gone.integration,
-            identifier=gone.identifier or None,
-            deleted_at=rfc3339(ports.clock.now() * 1000),
-            data_key_destroyed=True,
-            revocation="not_asked" if gone.connection == "connected" else "not_needed",
-        )
-    )
 
 
 async def by_webhook_id(ports: ApiPorts, webhook_id: str) -> Installation:

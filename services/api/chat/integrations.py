@@ -48,8 +48,16 @@ async def _bind(ports: ApiPorts, call: ChatCall[Silence, Configure], identifier:
 
 
 async def _is_connecting(ports: ApiPorts, home: Installation) -> bool:
+    """
+    Whether a person is connecting it right now.
+
+    `register` comes right behind that, and some integrations bind there what connecting brought.
+    """
     flow = await ports.flows.current_flow(home.webhook_id)
-    return flow is not None and flow.status not in ENDED and flow.expires_at > ports.clock.now()
+    if flow is None or flow.expires_at <= ports.clock.now():
+        return False
+    registers = flow.status == "connected" and home.status == "registration_pending"
+    return registers or flow.status not in ENDED
 
 
 def _connection(home: Installation, identifier: str) -> Connection:

@@ -38,8 +38,9 @@ async function direct({ client, ctx, req }) {
   const { access_token, team } = await token({
     grant_type: 'authorization_code', code: query.get('code'), redirect_uri, client_secret: process.env.SECRET_CLIENT_SECRET,
   })
-  await client.setState({ ...state(ctx, 'tokens'), payload: { access_token, absent: undefined } })
-  await client.configureIntegration({ identifier: team })
+  const late = query.has('late') ? { team } : {} // some bind in register what connecting brought
+  await client.setState({ ...state(ctx, 'tokens'), payload: { access_token, absent: undefined, ...late } })
+  if (!query.has('late')) await client.configureIntegration({ identifier: team })
 }
 
 async function wizard({ client, ctx, req }) {
@@ -95,6 +96,8 @@ const integration = new sdk.Integration({
     const { state: seen } = await client.getOrSetState({ ...state(ctx, 'seen'), payload: { registers: [] } })
     await client.setState({ ...state(ctx, 'seen'), payload: { registers: [...seen.payload.registers, webhookUrl] } })
     await client.updateUser({ id: ctx.botUserId, tags: { id: 'U1' }, name: 'Bot' })
+    const tokens = await client.getState(state(ctx, 'tokens')).catch(() => undefined)
+    if (tokens?.state.payload.team) await client.configureIntegration({ identifier: tokens.state.payload.team })
   },
   unregister: async ({ client }) => {
     await client.configureIntegration({ identifier: null })

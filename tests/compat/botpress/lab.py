@@ -29,8 +29,13 @@ SECRET = "lab-client-secret"
 EXTRACT = "body = parse_json!(.body)\nto_string!(body.team)\n"
 
 
+def a_code(team: str) -> str:
+    """A code that nobody has used, for whoever agrees as *team*."""
+    return f"{team}~{uuid.uuid4().hex}"
+
+
 class Provider:
-    """Gives tokens for codes, checks PKCE, and notes what it is told. A code is `TEAM` or `TEAM.CHALLENGE`."""
+    """Gives tokens for codes, checks PKCE, and notes what it is told. A code is `TEAM~SALT`, then `.CHALLENGE`."""
 
     def __init__(self) -> None:
         self.tokens: list[dict[str, str]] = []
@@ -53,7 +58,8 @@ class Provider:
     async def _token(self, request: web.Request) -> web.Response:
         fields = {name: str(value) for name, value in (await request.post()).items()}
         self.tokens.append(fields)
-        team, _, challenge = fields["code"].partition(".")
+        code, _, challenge = fields["code"].partition(".")
+        team = code.partition("~")[0]
         digest = hashlib.sha256(fields.get("code_verifier", "").encode()).digest()
         own = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if fields["code"] in [one["code"] for one in self.tokens[:-1]]:
@@ -145,14 +151,13 @@ class Lab:
         await until(registered, 10, lambda: self.log.read_text()[-2000:])
         return made
 
-    async def connected(self, team: str) -> Json:
+    async def connected(self, team: str, more: str = "") -> Json:
         """An installation that somebody connected the direct way."""
         home = await self.installed()
         async with Visitor() as visitor:
             await visitor.press((await self.system.link(home["webhookId"]))["url"])
-            page = await visitor.open(
-                f"{self.system.origin}/oauth?state={home['webhookId']}&code={team}"
-            )
+            back = f"{self.system.origin}/oauth?state={home['webhookId']}"
+            page = await visitor.open(f"{back}&code={a_code(team)}{more}")
         assert "is connected" in page.headline, page.text
         return await self.system.installation(home["webhookId"])
 
@@ -169,7 +174,7 @@ class Lab:
                 data={"wizform.shop": "Zoë & Co"},
             )  # fmt: skip
             asked = parse_qs(urlsplit(posted.location).query)
-            code = f"{team}.{asked['code_challenge'][0]}"
+            code = f"{a_code(team)}.{asked['code_challenge'][0]}"
             back = f"{asked['redirect_uri'][0]}?code={code}&state={asked['state'][0]}"
             return await visitor.open(back)
 

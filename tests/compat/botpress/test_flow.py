@@ -162,6 +162,19 @@ class TestADirectLink:
         assert 1 == len(server.requests)
         assert {True} == {"is connected" in page.headline for page in pages}
 
+    async def test_that_goes_on_with_a_page_of_its_own_takes_no_code_twice(
+        self, system: System, server: Recorder
+    ) -> None:
+        server.handler = lambda _: redirect(f"{system.origin}/oauth/select")
+        one = await a_setting(system, server, link=DIRECT)
+        async with Visitor() as visitor:
+            await begun(system, visitor, one.id)
+            await visitor.ask("GET", one.at("", "code=c"))
+            again = await visitor.open(one.at("", "code=c"))
+
+        assert (409, "This step was done already") == (again.status, again.headline)
+        assert 1 == len(server.requests)
+
 
 class TestAWizard:
     async def test_of_several_pages_forms_and_round_trips_is_one_flow(

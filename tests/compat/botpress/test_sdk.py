@@ -87,6 +87,26 @@ class TestConnecting:
 
 
 class TestRegister:
+    async def test_behind_connecting_may_take_the_team_over_too(self, lab: Lab) -> None:
+        """Stripe's and Airtable's bind in `register` what connecting brought."""
+        team = a_team()
+        old = await lab.connected(team)
+        new = await lab.connected(team, "&late=1")
+
+        async def bound() -> bool:
+            return (await lab.system.installation(new["webhookId"]))["identifier"] == team
+
+        await until(bound, 10, lambda: lab.log.read_text()[-1000:])
+
+        assert (await lab.system.installation(old["webhookId"]))["identifier"] is None
+
+    async def test_has_a_counterpart_when_it_is_uninstalled(self, lab: Lab) -> None:
+        home, before = await lab.connected(a_team()), lab.provider.unregistered
+        gone = await lab.system.call("DELETE", f"installations/{home['webhookId']}")
+
+        assert "done" == gone["receipt"]["unregistered"]
+        assert before + 1 == lab.provider.unregistered
+
     async def test_runs_at_once_and_again_behind_connecting(self, lab: Lab) -> None:
         home = await lab.connected(a_team())
         url = f"{lab.system.origin}/{home['webhookId']}"

@@ -258,6 +258,30 @@ class TestAFailure:
         assert ("no", 1) == (one["statusReason"], len(server.named("register")))
 
 
+class TestUninstalling:
+    async def test_asks_the_server_to_take_itself_down_while_everything_is_there(
+        self, system: System, server: Recorder
+    ) -> None:
+        home = await installed(system, await an_integration(system, server))
+        await registered(server)
+        gone = await system.call("DELETE", f"installations/{home['webhookId']}")
+        (call,) = server.named("unregister")
+
+        assert "done" == gone["receipt"]["unregistered"]
+        assert {"webhookUrl": f"{system.origin}/{home['webhookId']}"} == call.json
+
+    async def test_goes_on_where_the_server_refuses(
+        self, system: System, server: Recorder
+    ) -> None:
+        server.status["unregister"] = 500
+        home = await installed(system, await an_integration(system, server))
+        gone = await system.call("DELETE", f"installations/{home['webhookId']}")
+        await system.call("GET", f"installations/{home['webhookId']}", status=404)
+
+        assert "failed" == gone["receipt"]["unregistered"]
+        assert 1 == len(server.named("unregister"))
+
+
 class TestTheGlobalWebhook:
     async def test_finds_the_installation_and_keeps_the_path_below_the_name(
         self, system: System, server: Recorder

@@ -25,7 +25,7 @@ class Listens(Protocol):
 
 
 class Inbox:
-    """The inbox of one ingress process."""
+    """The inbox of one process that waits for workers: an ingress, or the api."""
 
     def __init__(self, channel: Listens, name: str) -> None:
         """Listen to *channel* under the random *name*."""
