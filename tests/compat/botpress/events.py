@@ -9,7 +9,8 @@ from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
 
-WORD = re.compile(r'"?([A-Za-z_][\w.-]*)"?')
+WORD = re.compile(r'\."?([A-Za-z_][\w-]*)')  # what is looked up
+COMMENT = re.compile(r"#[^\n]*")
 VALUES: tuple[Any, ...] = (
     "T024BE7LD", "", " ", "zoë 😀", "a%20b+c", "true", "-", "0", 0, 7, -1, 4503599627370497, 1.5, True,
     False, None, [], {},
@@ -19,7 +20,7 @@ VALUES: tuple[Any, ...] = (
 def events_for(source: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
     """*count* events that the script of that *source* may meet."""
     random = Random(f"{seed}{source}")
-    words = sorted(set(WORD.findall(source))) or ["a"]
+    words = sorted(set(WORD.findall(COMMENT.sub("", source)))) or ["a"]
     for _ in range(count):
         yield _event(random, words)
 

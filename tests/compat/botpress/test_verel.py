@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+import pytest_asyncio
 
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid
 from shared.vrl.pool import VrlPool
@@ -15,7 +17,9 @@ from tests.compat.botpress.events import events_for
 from tests.compat.botpress.packages import HERE, packages
 from tests.needs import path_of
 
-pytestmark = pytest.mark.needs("node", "npm")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.needs("node", "npm")]
+
+Case = tuple[str, dict[str, Any]]
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted(
@@ -23,7 +27,7 @@ SCRIPTS = sorted(
     for part in ("shared/integrations", "examples")
     for path in (ROOT / part).rglob("*.vrl")
 )
-EVENTS = 40  # for each script
+EVENTS = 20  # for each script
 SEED = 4
 
 # Expressions whose meaning scripts rely on, with the event they are run on.
@@ -58,22 +62,51 @@ SEMANTICS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-async def theirs(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """What Botpress's engine says to each case."""
-    modules = await asyncio.to_thread(packages, "sdk7")
-    process = await asyncio.create_subprocess_exec(
-        path_of("node"), str(HERE / "verel.cjs"), str(modules),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    lines = "".join(json.dumps({"source": s, "event": e}) + "\n" for s, e in cases)
-    out, _ = await process.communicate(lines.encode())
-    return [json.loads(line) for line in out.decode().splitlines()]
+class Engines:
+    """Both engines, started once."""
+
+    async def __aenter__(self) -> Self:
+        modules = await asyncio.to_thread(packages, "sdk7")
+        self._verel = await asyncio.create_subprocess_exec(
+            path_of("node"), str(HERE / "verel.cjs"), str(modules), limit=1 << 24,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        self._pool = VrlPool(size=2)
+        await self._pool.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._verel.terminate()
+        await self._verel.communicate()
+        await self._pool.close()
+
+    async def theirs(self, cases: list[Case]) -> list[Any]:
+        """What Botpress's engine says to each case."""
+        assert self._verel.stdin
+        assert self._verel.stdout
+        lines = (json.dumps({"source": s, "event": e}) + "\n" for s, e in cases)
+        self._verel.stdin.writelines(line.encode() for line in lines)
+        return [json.loads(await self._verel.stdout.readline()) for _ in cases]
+
+    async def ours(self, cases: list[Case]) -> list[Any]:
+        """What Waypost's says."""
+        return await asyncio.gather(*(_said(self._pool, *one) for one in cases))
+
+    async def compared(self, cases: list[Case]) -> tuple[list[Any], int]:
+        """Where they differ, and how often there was a value."""
+        theirs, ours = await asyncio.gather(self.theirs(cases), self.ours(cases))
+        differing = [
+            (case, one, other)
+            for case, one, other in zip(cases, theirs, ours, strict=True)
+            if one != other
+        ]
+        return differing, sum(bool(one.get("result")) for one in theirs)
 
 
-async def ours(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """What Waypost's says."""
-    async with VrlPool(size=2) as pool:
-        return [await _said(pool, source, event) for source, event in cases]
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engines() -> AsyncIterator[Engines]:
+    async with Engines() as both:
+        yield both
 
 
 async def _said(pool: VrlPool, source: str, event: dict[str, Any]) -> Any:
@@ -87,30 +120,27 @@ async def _said(pool: VrlPool, source: str, event: dict[str, Any]) -> Any:
         return {"failed": "run"}
 
 
-async def differences(cases: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    both = zip(cases, await theirs(cases), await ours(cases), strict=True)
-    return [(case, one, other) for case, one, other in both if one != other]
-
-
-async def test_there_is_something_to_compare() -> None:
+async def test_there_is_something_to_compare(engines: Engines) -> None:
     """A negative control: the comparison tells values from failures, and values from each other."""
-    said = await theirs([("1", {}), ("2", {}), ("abort", {}), ("no(", {})])
+    said = await engines.theirs([("1", {}), ("2", {}), ("abort", {}), ("no(", {})])
 
     assert [{"result": 1}, {"result": 2}, {"failed": "run"}, {"failed": "compile"}] == said
     assert len(SCRIPTS) > 6
 
 
-async def test_our_scripts_say_the_same_to_every_event() -> None:
+async def test_our_scripts_say_the_same_to_every_event(engines: Engines) -> None:
     cases = [
         (path.read_text(), event)
         for path in SCRIPTS
         for event in events_for(path.read_text(), EVENTS, SEED)
     ]
-    results = [one for one in await theirs(cases) if one.get("result")]
+    differing, values = await engines.compared(cases)
 
-    assert [] == await differences(cases)
-    assert len(results) > len(cases) / 5  # it is not failures that are compared
+    assert [] == differing
+    assert values > len(cases) / 5  # it is not failures that are compared
 
 
-async def test_the_language_means_the_same() -> None:
-    assert [] == await differences(list(SEMANTICS))
+async def test_the_language_means_the_same(engines: Engines) -> None:
+    differing, _ = await engines.compared(list(SEMANTICS))
+
+    assert [] == differing
