@@ -66,11 +66,16 @@ async def _definition(
     return definition
 
 
+def _means_something(enabled: bool, home: Installation) -> bool:  # noqa: FBT001
+    """Turning on what is on asks once more where it could not be registered."""
+    return enabled != home.enabled or (enabled and home.status == "registration_failed")
+
+
 async def _parts(
     ports: ApiPorts, home: Installation, definition: Definition, wanted: ChangedInstallation
 ) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    if wanted.enabled is not None and wanted.enabled != home.enabled:
+    if wanted.enabled is not None and _means_something(wanted.enabled, home):
         parts["enabled"] = wanted.enabled
     if wanted.integration_id is not None and wanted.integration_id != home.integration_id:
         parts["integration_id"] = wanted.integration_id

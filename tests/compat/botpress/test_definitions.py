@@ -231,6 +231,22 @@ class TestAnInstallation:
 
         assert ["eu", "us"] == [one.configuration["region"] for one in server.named("register")]
 
+    async def test_that_could_not_be_registered_is_asked_for_again(
+        self, system: System, server: Recorder
+    ) -> None:
+        server.status["register"] = 400
+        home = await installed(system, await an_integration(system, server))
+
+        async def has(status: str) -> bool:
+            return bool((await system.installation(home["webhookId"]))["status"] == status)
+
+        await until(lambda: has("registration_failed"), 10, lambda: "the failure")
+        del server.status["register"]
+        await system.call("PATCH", f"installations/{home['webhookId']}", {"enabled": True})
+        await until(lambda: has("registered"), 10, lambda: "the success")
+
+        assert 2 == len(server.named("register"))
+
     async def test_is_changed_by_nothing(self, system: System, server: Recorder) -> None:
         home = await installed(system, await an_integration(system, server))
         await registered(server)

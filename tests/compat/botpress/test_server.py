@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +20,7 @@ from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+TENANTS = int(os.environ.get("WAYPOST_TENANTS", "10"))
 EXTRACT = {
     "extractScript": "body = parse_json!(.body)\nto_string!(body.team)\n",
     "fallbackHandlerScript": '{"status": 202, "body": "nobody"}\n',
@@ -321,9 +323,11 @@ class TestTheGlobalWebhook:
 
 
 class TestManyTenants:
+    """With WAYPOST_TENANTS=1000 it takes a minute or two."""
+
     async def test_of_one_server_never_meet(self, system: System, server: Recorder) -> None:
         name = await an_integration(system, server)
-        homes = [await installed(system, name) for _ in range(10)]
+        homes = [await installed(system, name) for _ in range(TENANTS)]
         async with Visitor() as caller:
             await asyncio.gather(*(
                 caller.ask("POST", str(URL(system.origin) / home["webhookId"]), data=home["botId"])
