@@ -75,15 +75,22 @@ class _Reading:
         if not isinstance(members, dict):
             self._note("an object of fields that are not written out")
             return {"type": "object"}
-        properties: Schema = {}
-        for name, value in members.items():
-            if isinstance(value, Spread):
-                self._note("fields that are taken from elsewhere")
-            else:
-                properties[name] = self._of(value)
+        members = self._spread_out(members)
+        properties: Schema = {name: self._of(value) for name, value in members.items()}
         required = [name for name in properties if not self._is_optional(members[name])]
         schema: Schema = {"type": "object", "properties": properties}
         return {**schema, "required": required} if required else schema
+
+    def _spread_out(self, members: dict[str, Any]) -> dict[str, Any]:
+        """*members* with those of a constant in the place of `...constant`."""
+        flat: dict[str, Any] = {}
+        for name, value in members.items():
+            inner = self._found(value.value) if isinstance(value, Spread) else {name: value}
+            if isinstance(inner, dict):
+                flat |= inner
+            else:
+                self._note("fields that are taken from elsewhere")
+        return flat
 
     def _array(self, args: Args) -> Schema:
         return {"type": "array", "items": self._of(args[0]) if args else {}}

@@ -53,6 +53,7 @@ class TestTheSample:
             "type": "string", "minLength": 1, "title": "Token", "description": "The token",
             "x-zui": {"secret": True},
         } == fields["token"]  # fmt: skip
+        assert {"type": "string"} == fields["region"]
         assert {"type": "number", "minimum": 1, "default": 3} == fields["count"]
         assert {"type": "string", "enum": ["a", "b"]} == fields["kind"]
         assert ["a", "b"] == list(fields["nested"]["properties"])

@@ -7,6 +7,7 @@ import * as events from './definitions/events'
 export const NAME = 'acme'
 const channel = 'dm'
 /* a comment with ' quotes */
+const shared = { region: z.string().optional() }
 const base = z.object({ a: z.string() })
 export default new IntegrationDefinition({
   name: NAME, version: `1.2.3`,
@@ -21,6 +22,7 @@ export default new IntegrationDefinition({
       title: 'Manual',
       description: "It's",
       schema: z.object({
+        ...shared,
         token: z.string().min(1).secret().title('Token').describe('The token'),
         count: z.number().min(1).default(3),
         kind: z.enum(['a', 'b']).optional(),
