@@ -33,6 +33,7 @@ from shared.storage.flows import Flows
 from shared.storage.gates import Gates
 from shared.storage.handshakes import Handshakes
 from shared.storage.installations import Installations
+from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
 from shared.storage.states import States
 from shared.storage.subscriptions import Subscriptions
@@ -84,6 +85,7 @@ async def start(ctx: dict[str, Any]) -> None:
     async with AsyncExitStack() as stack:
         store = await connect(_url(settings), patience=30.0)
         stack.push_async_callback(store.close)
+        await settle_layout(store)
         tools = await _tools(settings, store, stack)
         ledger = Ledger(store)
         clock, chance = SystemClock(), SystemChance()

@@ -21,6 +21,7 @@ from shared.errors import SetupFailed, WaypostError
 from shared.integrations.registry import built_in, from_folders
 from shared.secret import KeyRing
 from shared.storage.connection import connect
+from shared.storage.layout import settle_layout
 from shared.telemetry import configure
 from shared.vrl.pool import VrlPool
 
@@ -32,6 +33,7 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         store = await connect(settings.redis_url, patience=30.0)
         stack.push_async_callback(store.close)
+        await settle_layout(store)
         scripts = await stack.enter_async_context(VrlPool(size=1))
         edge = Edge(name="api", clock=SystemClock(), chance=SystemChance(), log=log)
         ring = KeyRing.from_file(settings.key_ring_file)

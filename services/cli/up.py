@@ -23,6 +23,7 @@ from shared.errors import SetupFailed
 from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
+from shared.storage.layout import settle_layout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -102,6 +103,7 @@ def _environment(
 
 async def _promise(url: str) -> Promise:
     async with await connect(url, patience=_PATIENCE) as store:
+        await settle_layout(store)
         return await promise(store)
 
 

@@ -26,6 +26,7 @@ from shared.fastloop import use_fast_loop
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
+from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
 from shared.telemetry import configure
 
@@ -40,6 +41,7 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         store = await connect(settings.redis_url, patience=30.0)
         stack.push_async_callback(store.close)
+        await settle_layout(store)
         edge = Edge(name="ingress", clock=SystemClock(), chance=SystemChance(), log=log)
         ports = await _ports(settings, store, stack)
         app = ingress_app(edge, ports, _is_ready(store))

@@ -2,7 +2,7 @@
 Every key Waypost writes, in one place; the scripts in `lua/` build the same names from the same prefix.
 
 All keys of a cell share one hash tag, so a cell can move to another server, or sit on one slot of a cluster.
-`L` is the layout's version; a change of layout is a new prefix.
+`L` is the layout's version; a change of layout is a new prefix. `waypost:{cell}:layout` tells which one a cell has.
 
 ================================= ======= ======================================================
 key (after ``waypost:{cell}:``)    type    what it holds
@@ -84,6 +84,16 @@ def prefix(cell: str = CELL) -> str:
     'waypost:{c0}:1'
     """
     return f"{BRAND}:{{{cell}}}:{LAYOUT}"
+
+
+def layout_stamp(cell: str = CELL) -> str:
+    """
+    Where the layout of a cell is noted; the one key that every layout has.
+
+    >>> layout_stamp()
+    'waypost:{c0}:layout'
+    """
+    return f"{BRAND}:{{{cell}}}:layout"
 
 
 def key(*parts: str, cell: str = CELL) -> str:

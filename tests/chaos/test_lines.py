@@ -50,7 +50,7 @@ async def behind_lines() -> AsyncIterator[tuple[Rig, Proxy, Proxy]]:
 
 
 class TestABadLine:
-    @sizes(1.0, 100.0, seconds=1500)
+    @sizes(1.0, 20.0, seconds=300)
     @pytest.mark.parametrize("weather", WEATHERS)
     async def test_loses_nothing_and_doubles_no_accept(
         self, behind_lines: tuple[Rig, Proxy, Proxy], weather: str, size: float

@@ -172,6 +172,20 @@ class TestAWeakStore:
         assert "fix: set `appendonly yes`" in up.said
 
 
+class TestAStoreOfAnotherVersion:
+    @pytest.mark.parametrize("program", ["ingress", "worker", "up"])
+    def test_is_left_alone(self, shell, tmp_path, program):
+        with a_redis(tmp_path, "--appendonly", "yes") as place:
+            with Redis.from_url(f"redis://{place}") as store:
+                store.set(keys.layout_stamp(), "0")
+            ended = shell(program, WAYPOST_REDIS_URL=f"redis://{place}")
+        assert 1 == ended.code
+        assert (
+            "the store holds records in layout 0, and this version writes layout" in ended.err
+        )
+        assert "fix: run the version that wrote them" in ended.err
+
+
 class TestTheLedger:
     """Its checker is told apart from the check of the set-up: it needs a store, and no running system."""
 
