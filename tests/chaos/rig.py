@@ -63,7 +63,7 @@ class Bot:
         self.delay, self.status = 0.0, 200
         self.refuses_first = False  # the first attempt of each event
         self._refused: set[str] = set()
-        self.at_once = self.most_at_once = 0
+        self.asked = 0
 
     async def start(self) -> str:
         app = web.Application()
@@ -80,12 +80,8 @@ class Bot:
     async def _take(self, request: web.Request) -> web.Response:
         event = await request.json()
         text = json.loads(event["payload"]["body"])["text"]
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.delay)
-        finally:
-            self.at_once -= 1
+        self.asked += 1
+        await asyncio.sleep(self.delay)
         key = request.headers["webhook-id"]
         if self.refuses_first and key not in self._refused:
             self._refused.add(key)
@@ -305,7 +301,11 @@ class Rig:
 
     async def let_leases_run_out(self) -> None:
         """Ten seconds pass for the store: what a dead worker held comes back."""
-        self.store.scripts.skew_ms = 11_000
+        await self.let_pass(11)
+
+    async def let_pass(self, seconds: int) -> None:
+        """So much time passes for the store, and with that what is due and what has run out."""
+        self.store.scripts.skew_ms = seconds * 1000
         try:
             await self.ledger.claim("nobody", 0, timedelta(seconds=1))
         finally:

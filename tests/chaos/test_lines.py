@@ -15,7 +15,7 @@ from shared.storage import keys
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.proxy import Proxy, Weather
-from tests.chaos.rig import Rig, a_rig
+from tests.chaos.rig import Bot, Rig, a_rig
 from tests.chaos.server import shim
 from tests.chaos.sizes import sizes
 
@@ -120,6 +120,38 @@ class TestAClockThatIsWrong:
         assert early >= -0.05
         assert late <= 1.0
         assert 0 == worker.said("lease.lost") + worker.said("record.lost")
+
+
+class TestABotThatIsDown:
+    async def test_burns_no_attempt_and_keeps_nobody_waiting(
+        self, behind_lines: tuple[Rig, Proxy, Proxy]
+    ) -> None:
+        rig, *_ = behind_lines
+        down = Bot()
+        down.status = 503
+        await rig.bots.put("down", await down.start())
+        await rig.install("chaos", "team-down", bot="down")
+        rig.bot.got.clear()
+        texts = [f"r19-{n}" for n in range(80)]
+        for text in texts[:40]:
+            assert 200 == await rig.send(text, team="team-down", to=0)
+        async with asyncio.timeout(10):
+            while await rig.count("waiting") + await rig.count("retrying") < 40:
+                await asyncio.sleep(0.05)
+        for text in texts[40:]:
+            assert 200 == await rig.send(text, to=0)
+        await rig.all_came(texts[40:])
+        waiting, asked = await rig.count("waiting"), down.asked
+        down.status = 200
+        await rig.let_pass(31)
+        await rig.is_idle()
+        came = down.texts()
+        await down.stop()
+
+        told("R19", for_the_bot=40, asked_while_down=asked, waiting_without_an_attempt=waiting)
+        assert asked <= 25  # ten or so per worker, then nobody
+        assert waiting >= 40 - asked
+        assert dict.fromkeys(texts[:40], 1) == came
 
 
 async def first_retries(rig: Rig, texts: list[str]) -> tuple[float, float]:

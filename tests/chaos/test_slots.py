@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-from arq import func
-from arq.connections import ArqRedis, RedisSettings, create_pool
+import pytest
+from arq.connections import RedisSettings, create_pool
 
 from shared.model.jobs import Claim
 from shared.storage.connection import Store, connect
 from shared.storage.ledger import Ending, Ledger
 from tests.chaos.numbers import told
-from tests.chaos.server import Server, a_server
+from tests.chaos.server import a_server, opened
 from tests.chaos.sizes import sizes
-from tests.contracts.ledger_builders import an_accept
+from tests.contracts.ledger_builders import BODY, Bench, an_accept
+from tests.journeys.system import ROOT
 from tests.unit.engine_builders import an_engine, working
-from workers.engine import Engine
 
 
 class Peak:
@@ -74,27 +74,53 @@ class TestAFleet:
         assert peak.most >= 0.95 * workers * slots
         assert each <= 30
 
+    @pytest.mark.chaos
     async def test_of_stock_arq_ends_at_a_hundred(self) -> None:
         """The control: as many workers and slots, the class that we extend."""
-        workers, slots, jobs = 13, 10, 130
-        peak = Peak(1.5)
         async with a_server() as server:
-            pool = await arq_pool(server)
-            for n in range(jobs):
-                await pool.enqueue_job("job", _job_id=f"j{n}")
-            running = [stock(server, peak, slots) for _ in range(workers)]
-            tasks = [asyncio.create_task(one.async_run()) for one in running]
-            await peak.until(jobs)
-            for one, task in zip(running, tasks, strict=True):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
-                await one.close()
-                await one.pool.connection_pool.disconnect()
-            await pool.aclose()
+            found = await stock_arq("peak", server.port, 13, 10)
 
-        told("R28 stock arq (control)", slots=workers * slots, used=peak.most)
-        assert peak.most <= 100
+        told("R28 stock arq (control)", slots=130, used=int(found))
+        assert 100 >= int(found)
+
+
+class TestAJobThatKillsItsWorker:
+    """Stock arq's job is the only copy of the work; ours is a ticket."""
+
+    async def test_is_deleted_by_stock_arq_at_its_sixth_start(self) -> None:
+        """The control of all drills that kill workers: what was accepted is gone, and nothing tells of it."""
+        async with a_server() as server, opened(server) as store:
+            pool = await create_pool(RedisSettings(host="127.0.0.1", port=server.port))
+            await pool.enqueue_job("deadly", _job_id="j1")
+            await pool.aclose()
+            for _ in range(6):
+                await stock_arq("killed", server.port)
+                await store.redis.delete("arq:in-progress:j1")  # five minutes pass
+            left = await store.redis.keys("*")
+
+        assert [] == [one for one in left if b"health" not in one]
+
+    async def test_is_kept_with_its_payload_and_its_reason_by_ours(self, store: Store) -> None:
+        bench = Bench(store)
+        await bench.accept("req_1")
+        for _ in range(3):
+            assert 1 == len(await bench.claim())
+            bench.after_the_lease()
+        await bench.claim()
+        record = await bench.record("req_1")
+
+        assert ("dead", BODY) == (record.state, await bench.ledger.stored_body("req_1"))
+        assert "its worker stopped without an answer 3 times" == record.reason
+
+
+async def stock_arq(*words: object) -> str:
+    """Run `stock_arq.py`; what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "ignore", "-m", "tests.chaos.stock_arq", *map(str, words),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    return out.decode()
 
 
 def carried(ledger: Ledger, peak: Peak) -> Callable[[Any, Claim], Any]:
@@ -106,25 +132,3 @@ def carried(ledger: Ledger, peak: Peak) -> Callable[[Any, Claim], Any]:
             await ledger.settle([done])
 
     return carry
-
-
-async def arq_pool(server: Server) -> ArqRedis:
-    return await create_pool(
-        RedisSettings(host="127.0.0.1", port=server.port),
-        job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode,
-    )  # fmt: skip
-
-
-def stock(server: Server, peak: Peak, slots: int) -> Any:
-    """arq's own worker."""
-
-    async def job(_: Any) -> None:
-        async with peak.one():
-            return
-
-    (worker,) = (one for one in Engine.__mro__[1:] if one.__module__ == "arq.worker")
-    return worker(
-        [func(job, name="job")], redis_settings=RedisSettings(host="127.0.0.1", port=server.port),
-        max_jobs=slots, handle_signals=False, keep_result=0, poll_delay=0.2,
-        job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode,
-    )  # fmt: skip
