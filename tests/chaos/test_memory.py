@@ -25,7 +25,7 @@ async def full() -> AsyncIterator[tuple[Store, Pressure]]:
     async with a_server() as server, opened(server) as store:
         pressure = Pressure()
         async with pressure.on(ledger_on(store)):
-            await pressure.until(500)
+            await pressure.until(200)
             await leave_none(store)
             await pressure.until_refused(64)
         await leave_none(store)
