@@ -105,6 +105,9 @@ def _claim_problems(grammar: Grammar) -> Iterator[str]:
     rule = grammar.jwt
     if rule.audience is None:
         yield 'jwt.audience is missing: whom is the token for? { from = "global", name = "…" }, or "url"'
+    if "google" in rule.keys and "email" not in rule.claims:
+        # Everybody who rents a topic can have Google sign for any address.
+        yield 'jwt.claims.email is missing: whose service account pushes? { from = "global", name = "…" }'
     if grammar.needs_keys and not rule.keys.startswith(("https://", "http://")):
         yield "jwt.keys is missing; write the address of the keys that the provider publishes"
     if grammar.needs_keys and not rule.issuers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import time
@@ -356,3 +357,35 @@ class TestTheEndAtTheProvider:
         await system.events(bot, 1)
 
         assert "o1" == (await system.installation(home["webhookId"]))["identifier"]
+
+
+class TestABatchOverSeveralWorkspaces:
+    async def test_gives_each_portal_of_hubspot_its_own_events(self, system: System) -> None:
+        """Up to 100 events in one signed array; https://developers.hubspot.com/docs signs the public URL too."""
+        await system.set_secrets("hubspot", {"CLIENT_SECRET": "hubspot-secret"})
+        portals = [str(uuid.uuid4().int % 10**9 + 10**9) for _ in range(3)]
+        bots = [await system.bot() for _ in portals[:2]]
+        for bot, portal in zip(bots, portals, strict=False):
+            await system.install("hubspot", bot, identifier=portal)
+        events = [
+            {"portalId": int(portals[place]), "eventId": number}
+            for number, place in enumerate([0, 1, 0, 2, 1])
+        ]
+        body, stamp = json.dumps(events).encode(), str(int(time.time() * 1000))
+        address = "integration/global/hubspot"
+        content = f"POST{system.origin}/{address}".encode() + body + stamp.encode()
+        mac = base64.b64encode(hmac.digest(b"hubspot-secret", content, "sha256")).decode()
+        signed = {"X-HubSpot-Signature-v3": mac, "X-HubSpot-Request-Timestamp": stamp}
+        before = await system.known()
+        await knock(system, address, body, signed)
+        await knock(system, address, body.replace(b"0", b"1", 1), signed)
+        records = await system.settled(before, 5)
+
+        assert [[[0, 2]], [[1, 4]]] == [
+            [[one["eventId"] for one in json.loads(text)] for text in bodies(found)]
+            for found in [await system.events(bot, 1) for bot in bots]
+        ]
+        assert {"parked": 1, "ignored": 1, "done": 3} == {
+            state: sum(one["state"] == state for one in records)
+            for state in ("parked", "ignored", "done")
+        }

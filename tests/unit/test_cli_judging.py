@@ -129,6 +129,7 @@ def test_published_keys_may_be_given_in_any_common_form() -> None:
     claims = {
         "iss": "accounts.google.com",
         "aud": url,
+        "email": "push@p.example",
         "email_verified": True,
         "exp": 1790000300,
     }
@@ -137,7 +138,9 @@ def test_published_keys_may_be_given_in_any_common_form() -> None:
     pem = (
         key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     )
-    definition = a_definition(verify={"scheme": "google-pubsub"})
+    definition = a_definition(
+        verify={"scheme": "google-pubsub", "jwt": {"claims": {"email": "push@p.example"}}}
+    )
 
     def held(secret: Any, **named: str) -> bool:
         line = a_line(headers={"Authorization": f"Bearer {signed}"}, secret=secret)

@@ -58,6 +58,7 @@ class TestARule:
             ({"scheme": "slak-v0"}, "did you mean 'slack-v0'"),
             ({"scheme": "google-pubsub"}, "publishes its keys; remove it"),
             ({"scheme": "bot-framework", "secret": None}, "jwt.audience is missing"),
+            ({"scheme": "google-pubsub", "secret": None}, "jwt.claims.email is missing"),
             (
                 {"scheme": "monday", "jwt": Claims(audience="url", leeway=601)},
                 "0 to 600",
@@ -77,7 +78,7 @@ class TestARule:
                 {
                     "scheme": "google-pubsub",
                     "secret": None,
-                    "jwt": Claims(algorithms=("HS256",)),
+                    "jwt": Claims(algorithms=("HS256",), claims={"email": "a@b.example"}),
                 },
                 "'HS256' is none of",
             ),

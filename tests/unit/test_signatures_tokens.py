@@ -87,7 +87,7 @@ class TestGooglesPush:
     """https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions."""
 
     def test_a_token_under_a_published_key_passes(self) -> None:
-        check(GOOGLE)
+        check(Verify(scheme="google-pubsub", jwt=Claims(claims={"email": APP})))
 
         assert "" == refusal(GOOGLE, pushed(PUSH))
         assert "" == refusal(GOOGLE, pushed({**PUSH, "aud": [URL, "x"]}))

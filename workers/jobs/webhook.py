@@ -65,13 +65,13 @@ async def _webhook_of_owners(visit: Visit, tools: Tools) -> Outcome:
     """Whose it is, is asked first: the secret lies with them. Only those get it whose own secret signed it."""
     found = await identify(visit, tools)
     if isinstance(found, str):
-        return await _fall_back(visit, tools, found)
+        return Ignored(found, UNKNOWN)
     kept, refusal = await genuine_parts(visit, found, tools)
     if kept:
         done = await handshake(visit, tools, verified=True)
         return done or await _route(visit, tools, kept, may_park=False)
     if refusal is None:
-        return await _fall_back(visit, tools, _unknown(found))
+        return Ignored(_unknown(found), UNKNOWN)
     if isinstance(refusal, SignatureMismatch):
         return Ignored(f"signature refused: {refusal}", REFUSED)
     raise refusal
