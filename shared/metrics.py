@@ -40,6 +40,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("queue_bytes", "gauge", ("state",), "stored body bytes per state"),
     Metric("oldest_ready_seconds", "gauge", (), "age of the oldest record that is ready"),
     Metric("gate_behind", "gauge", ("gate",), "records that wait behind a closed gate"),
+    Metric("connections_lost", "gauge", (), "installations whose user has to connect again"),
     Metric("store_up", "gauge", (), "1 while the store answers"),
     Metric("store_durable", "gauge", (), "1 while the store keeps what a 2xx promises"),
 )  # fmt: skip

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.model.gates import Gate, GateKind
     from shared.model.installations import Bot, Installation
     from shared.model.jobs import Accept, Accepted, Record, Routed
+    from shared.model.renewals import Due, Loss
     from shared.model.states import StateType, StoredState
     from shared.secret import Secret
 
@@ -283,3 +284,25 @@ class FlowsPort(Protocol):
 
     async def use_oauth_state(self, state_hash: str, by: str) -> tuple[str | None, bool]:
         """Its flow, and whether *by* is its one user."""
+
+
+class RenewalsPort(Protocol):
+    """Whose tokens to look at next, and which connections were lost."""
+
+    async def claim(self, most: int, hold: float) -> Sequence[Due]:
+        """Installations whose time has come."""
+
+    async def later(self, due: Due, at: float) -> None:
+        """Look at it again then."""
+
+    async def drop(self, due: Due) -> None:
+        """Until somebody connects."""
+
+    async def lose(self, webhook_id: str, reason: str) -> bool:
+        """Its user has to connect again."""
+
+    async def untold(self, webhook_id: str) -> Loss | None:
+        """A loss that its bot does not know of."""
+
+    async def told(self, webhook_id: str, loss: Loss) -> None:
+        """Now it does."""

@@ -16,6 +16,7 @@ from shared.errors import (
 )
 from shared.integrations.configurations import type_of
 from shared.model.flows import Flow, Option
+from shared.model.installations import Account
 from shared.model.jobs import Record
 from shared.oauth import payload_of, tokens_from
 from shared.steps.effects import (
@@ -147,6 +148,7 @@ class CallbackEffects:
             raise FlowRefused("flow_expired")
         if flow.status == "connected":
             return
+        await self._check_account(wanted.account)
         if flow.confirm:
             await await_confirmation(flow, self._tools)
         try:
@@ -157,6 +159,23 @@ class CallbackEffects:
             raise FlowRefused("already_bound") from None
         except Conflict:
             raise FlowRefused("flow_expired") from None
+
+    async def _check_account(self, account: Account) -> None:
+        """Connecting again renews a connection, it never turns it into another one."""
+        home = await self._tools.installations.by_webhook_id(
+            self._owner.installation.webhook_id
+        )
+        before = home.account if home else None
+        if before is None or before.id == account.id:
+            return
+        was, came = (
+            f"{one.name} ({one.id})" if one.name else one.id for one in (before, account)
+        )
+        detail = (
+            f"This installation is connected to {was}, and you came back as {came}. Start again and sign in as the "
+            "former; for the latter, make an installation of its own."
+        )
+        raise FlowRefused("wrong_account", detail)
 
     async def _arguments(self, flow: Flow, wanted: Activate) -> Sequence[bytes | str | int]:
         home, definition = self._owner.installation, self._owner.definition

@@ -35,6 +35,7 @@ from shared.storage.handshakes import Handshakes
 from shared.storage.installations import Installations
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
+from shared.storage.renewals import Renewals
 from shared.storage.states import States
 from shared.storage.subscriptions import Subscriptions
 from shared.storage.turns import Turns
@@ -55,6 +56,7 @@ from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
 from workers.tools import Tools
 from workers.watchdog import Watchdog
+from workers.upkeep import look_after_for_ever
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -103,7 +105,11 @@ async def start(ctx: dict[str, Any]) -> None:
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
         stack.callback(watchdog.stop)
-        for work in (sweep_for_ever(ledger, settings.retention), tools.gates.follow()):
+        for work in (
+            sweep_for_ever(ledger, settings.retention),
+            tools.gates.follow(),
+            look_after_for_ever(tools),
+        ):
             stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)
         ctx["stack"] = stack.pop_all()
@@ -137,6 +143,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
         subscriptions=Subscriptions(store, vault),
         handshakes=Handshakes(store, vault),
         turns=Turns(store),
+        renewals=Renewals(store),
         secrets=Secrets(store, vault),
         flows=Flows(store),
         bots=Bots(store, vault),

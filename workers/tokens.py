@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
+
 from shared.errors import NotFound, Permanent
 from shared.integrations.configurations import provider_of, token_place_of
 from shared.oauth import payload_of, tokens_from
@@ -23,16 +25,17 @@ from shared.steps.effects import (
     TakeLease,
     perform,
 )
-from shared.steps.refresh import RefreshOrder, refresh
+from shared.steps.refresh import BeingRefreshed, RefreshOrder, refresh
 from workers.clients import account_values, client_of
 from workers.installed import secret_at
 from workers.sending import send
 
 if TYPE_CHECKING:
-    from shared.oauth import OAuthProvider
+    from shared.oauth import OAuthProvider, Tokens
     from workers.installed import Installed
     from workers.tools import Tools
 
+PATIENCE = 15.0  # seconds to wait for a token that another worker is about to bring
 OAUTH_STATE = "oauth"  # the name of the state that holds the tokens
 
 
@@ -52,24 +55,28 @@ async def valid_token(owner: Installed, tools: Tools) -> str:
         typed = await secret_at(tools, place, owner.definition, owner.configuration)
         if typed is not None:
             return typed.reveal().decode()
-    effects = RefreshEffects(owner, tools)
     provider = provider_of(owner.definition, kind)
     if provider is None:
-        return (await effects.read()).tokens.access.reveal().decode()
-    return await _refreshed(provider, owner, effects, tools)
+        return (await RefreshEffects(owner, tools).read()).tokens.access.reveal().decode()
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(BeingRefreshed),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_random(0.05, 0.2),
+        reraise=True,
+    )
+    tokens: Tokens = await attempts(kept_alive, provider, owner, tools)
+    return tokens.access.reveal().decode()
 
 
-async def _refreshed(
-    provider: OAuthProvider, owner: Installed, effects: RefreshEffects, tools: Tools
-) -> str:
+async def kept_alive(provider: OAuthProvider, owner: Installed, tools: Tools) -> Tokens:
+    """The tokens of *owner*, refreshed when that is due; raises like `valid_token`."""
     order = RefreshOrder(
         provider=provider,
         client=await client_of(provider, owner, tools),
         inputs=await account_values(owner, tools),
         chance=tools.chance.fraction(),
     )
-    tokens = await perform(refresh(order), effects)
-    return tokens.access.reveal().decode()
+    return await perform(refresh(order), RefreshEffects(owner, tools))
 
 
 class RefreshEffects:
@@ -146,9 +153,12 @@ class RefreshEffects:
         )  # fmt: skip
 
     async def _needs_reauth(self, wanted: NeedsReauth) -> None:
-        if (await self.read()).version == wanted.version:
+        if (await self.read()).version != wanted.version:
+            return
+        await self._tools.renewals.lose(self._id, wanted.reason)
+        if (await self.read()).version != wanted.version:  # somebody has connected just now
             await self._tools.installations.update(
-                self._id, connection="needs_reauth", status_reason=wanted.reason
+                self._id, connection="connected", status_reason=""
             )
 
     @property

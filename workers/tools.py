@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         InstallationsPort,
         LedgerPort,
         OpensSealed,
+        RenewalsPort,
         RunsScripts,
         SecretsPort,
         Sends,
@@ -44,6 +45,7 @@ class Tools:
     subscriptions: SubscriptionsPort
     handshakes: HandshakesPort
     turns: TurnsPort
+    renewals: RenewalsPort
     secrets: SecretsPort
     flows: FlowsPort
     bots: BotsPort

@@ -15,10 +15,12 @@ async def gauges(ports: ApiPorts) -> bytes:
     metrics = ports.edge.metrics
     try:
         stats = await ports.inspection.stats()
+        lost = await ports.renewals.lost()
     except Transient:
         metrics.show("store_up", 0)
         return metrics.page()
     metrics.show("store_up", 1)
+    metrics.show("connections_lost", lost)
     metrics.show("oldest_ready_seconds", stats.oldest_ready_age or 0)
     for gate in await ports.gates.all():
         metrics.show("gate_behind", gate.behind, gate=gate.name)

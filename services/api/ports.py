@@ -27,6 +27,7 @@ from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
 from shared.storage.objects import Objects
+from shared.storage.renewals import Renewals
 from shared.storage.schedule import Schedule
 from shared.storage.sessions import Sessions
 from shared.storage.states import States
@@ -59,6 +60,7 @@ class ApiPorts:
     inspection: Inspection
     definitions: Definitions
     installations: Installations
+    renewals: Renewals
     states: States
     subscriptions: Subscriptions
     handshakes: Handshakes
@@ -98,6 +100,7 @@ def ports_over(
         inspection=Inspection(store),
         definitions=definitions,
         installations=Installations(store, vault),
+        renewals=Renewals(store),
         states=States(store, vault),
         subscriptions=Subscriptions(store, vault),
         handshakes=Handshakes(store, vault),

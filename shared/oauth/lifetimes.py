@@ -72,6 +72,12 @@ def renewable(provider: OAuthProvider, tokens: Tokens) -> Secret | None:
     return tokens.access if provider.refresh.uses == "access" else tokens.refresh
 
 
+def next_look_at(provider: OAuthProvider, tokens: Tokens, chance: float) -> float | None:
+    """When something has to be done about *tokens*: to refresh them, or to say that they have ended."""
+    due = refresh_due_at(provider, tokens, chance)
+    return tokens.expires_at if due is None else due
+
+
 def refresh_due_at(provider: OAuthProvider, tokens: Tokens, chance: float) -> float | None:
     """
     When to refresh: at four fifths of its life, and `margin` before its end; None when there is nothing to refresh.

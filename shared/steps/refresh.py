@@ -53,6 +53,10 @@ WRITES = 3  # tries to store what came back
 _SOON = timedelta(seconds=2)
 
 
+class BeingRefreshed(ProviderBusy):
+    """No token works now, and another worker is about to bring one."""
+
+
 class RefreshOrder(Struct, frozen=True, kw_only=True):
     """What a refresh takes; *chance*, between 0 and 1, spreads the moments."""
 
@@ -74,10 +78,14 @@ def refresh(order: RefreshOrder) -> Generator[Effect, Any, Tokens]:
     stored: StoredTokens = yield ReadTokens()
     now: float = yield Now()
     due = refresh_due_at(order.provider, stored.tokens, order.chance)
-    if due is None or now < due:
+    if due is None:
+        return (yield from _lasting(stored, now))
+    if now < due:
         return stored.tokens
     if not (yield TakeLease()):
-        return _still_working(stored.tokens, now, "another worker is refreshing")
+        if _works(stored.tokens, now):
+            return stored.tokens
+        raise BeingRefreshed("no valid access token: another worker is refreshing", _SOON)
     try:
         tokens = yield from _alone(order, stored.version, now)
     except WaypostError:
@@ -85,6 +93,16 @@ def refresh(order: RefreshOrder) -> Generator[Effect, Any, Tokens]:
         raise
     yield DropLease()
     return tokens
+
+
+def _lasting(stored: StoredTokens, now: float) -> Generator[Effect, Any, Tokens]:
+    """Tokens that nothing renews, while they work."""
+    ends = stored.tokens.expires_at
+    if ends is None or now < ends:
+        return stored.tokens
+    reason = "the access token has ended, and the provider gave nothing to renew it with"
+    yield NeedsReauth(stored.version, reason)
+    raise ProviderRefused(reason, "token_expired")
 
 
 def _alone(order: RefreshOrder, seen: int, now: float) -> Generator[Effect, Any, Tokens]:

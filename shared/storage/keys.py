@@ -61,6 +61,8 @@ flow-of:WEBHOOKID                  string  the installation's one current flow
 oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
 turn:WEBHOOKID                     string  who refreshes its tokens now; expires
 refresh-of:WEBHOOKID               hash    VERSION of tokens whose refresh was begun: since; expires
+renewals                           zset    webhookIds by when to look at their tokens next (ms)
+needs-reauth                       set     webhookIds whose user has to connect again
 events:BOT                         stream  events of a bot without a URL
 emitted:EVENT                      string  an event id that was stored already; expires
 token:HASH                         string  a runtime token's claims

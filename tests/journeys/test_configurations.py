@@ -188,8 +188,12 @@ class TestWhoOwnsAnAccount:
         new = await system.send("slack", account)
         evicted = await system.installation(before["webhookId"])
 
+        told, lost = await system.events(first, 2)
+
         assert [new.request.body.decode()] == bodies(await system.events(second, 1))
-        assert [old.request.body.decode()] == bodies(await system.events(first, 1))
+        assert [old.request.body.decode()] == bodies([told])
+        assert ("connection.taken_over", account) == (lost["type"], lost["identifier"])
+        assert lost["payload"]["connectUrl"].startswith(f"{system.origin}/connect/")
         assert ("needs_reauth", None) == (evicted["connection"], evicted["identifier"])
 
     async def test_nobody_takes_it_by_hand(self, system: System) -> None:

@@ -85,6 +85,31 @@ class TestOneClick:
         assert "WAYPOST_RETURN_TO" in said["message"]
 
 
+class TestConnectingAgain:
+    async def test_keeps_the_installation_of_the_same_account(self, system: System) -> None:
+        account = system.account("slack")
+        home = await system.connected("slack", await system.bot(), account)
+        page = await system.connect(home["webhookId"], account)
+        after = await system.installation(home["webhookId"])
+
+        assert "Slack is connected" == page.headline
+        assert ("connected", account) == (after["connection"], after["identifier"])
+
+    async def test_as_somebody_else_is_refused_and_changes_nothing(
+        self, system: System
+    ) -> None:
+        """What the bot knows of one workspace is not given another one's events; the page names both."""
+        account, other = system.account("slack"), system.account("slack", "Other")
+        home = await system.connected("slack", await system.bot(), account)
+        page = await system.connect(home["webhookId"], other)
+        after = await system.installation(home["webhookId"])
+
+        assert "This is another account" == page.headline
+        assert account in page.text
+        assert f"Other ({other})" in page.text
+        assert ("connected", account) == (after["connection"], after["identifier"])
+
+
 class TestALink:
     async def test_previews_of_it_change_nothing(self, system: System, since: int) -> None:
         """A chat that fetches every link is no visitor; nobody gets a cookie by looking."""

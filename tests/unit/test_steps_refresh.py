@@ -35,6 +35,20 @@ class TestATokenThatIsNotDue:
         assert b"access-1" == access(Played(refresh(a_refresh()), [lasting, OVER]))
 
 
+class TestATokenThatNothingRenews:
+    LASTING = StoredTokens(tokens=some_tokens(refresh=None), version=1)
+
+    def test_is_used_to_its_end(self) -> None:
+        assert b"access-1" == access(Played(refresh(a_refresh()), [self.LASTING, NOON + 3599]))
+
+    def test_then_asks_for_a_new_connection(self) -> None:
+        """Facebook, LinkedIn without refresh tokens: the user comes back every two months."""
+        played = Played(refresh(a_refresh()), [self.LASTING, NOON + 3601, None])
+
+        assert "NeedsReauth" == played.asked[-1]
+        assert isinstance(played.error, ProviderRefused)
+
+
 class TestADueToken:
     def test_is_refreshed_under_the_lease(self) -> None:
         answer = granted(access_token="access-2", refresh_token="refresh-2", expires_in=60)
@@ -182,6 +196,16 @@ class TestARefusal:
 
         assert ["ReadTokens", "ForgetIntent", "DropLease"] == played.asked[-3:]
         assert b"access-1" == access(played)
+
+    def test_may_be_one_of_the_definitions_own_codes(self) -> None:
+        order = a_refresh(provider=a_provider(refresh={"ended": ["http_410"]}))
+
+        played = Played(
+            refresh(order),
+            [STORED, DUE, True, STORED, BEGUN, answered({}, 410), STORED, None, None],
+        )
+
+        assert "NeedsReauth" in played.asked
 
 
 class TestABusyProvider:

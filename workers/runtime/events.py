@@ -63,7 +63,15 @@ async def emit(record: Record, event: Event, tools: Tools) -> None:
 
     Raises `HandlerUnavailable` when the queue is full: nothing is stored, and the handler is to run again later.
     """
-    again = f":{record.replays}" if record.replays else ""
+    await announce(event, tools, f":{record.replays}" if record.replays else "")
+
+
+async def announce(event: Event, tools: Tools, again: str = "") -> None:
+    """
+    An event on its own way to its bot; *again* tells apart what a person sends once more.
+
+    Raises `HandlerUnavailable` when the queue is full: nothing is stored.
+    """
     bot = await tools.bots.get(event.bot_id)
     if bot is None or not bot.url:
         await tools.events.append(event, f"{event.id}{again}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import TYPE_CHECKING
 
 from services.api.admin.installations import by_webhook_id, definition_of
@@ -13,8 +11,8 @@ from shared.clock import new_id
 from shared.errors import Conflict, NotFound
 from shared.explain import rfc3339
 from shared.integrations.configurations import can_connect
-from shared.model.flows import LINK_LIFETIME, ConnectLink
 from shared.oauth import return_to_allowed
+from shared.oauth.links import hash_of, new_link, token_of
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
@@ -29,17 +27,15 @@ async def make_link(ports: ApiPorts, call: Call[Nothing, NewLink]) -> LinkAnswer
     if not can_connect(definition, installation.configuration_type):
         kind = installation.configuration_type or "default"
         raise Conflict(f"the {kind} configuration of {definition.name} has no connect link")
-    now = ports.clock.now()
-    link = ConnectLink(
-        flow_id=new_id("flow", ports.clock, ports.chance),
-        installation=installation.webhook_id,
+    link = new_link(
+        installation.webhook_id,
+        new_id("flow", ports.clock, ports.chance),
+        ports.clock.now(),
         return_to=call.body.return_to,
         confirm=call.body.confirm,
-        created_at=now,
-        expires_at=now + LINK_LIFETIME,
     )
-    token = base64.urlsafe_b64encode(ports.chance.token(32)).rstrip(b"=").decode()
-    await ports.flows.put_link(hashlib.sha256(token.encode()).hexdigest(), link)
+    token = token_of(ports.chance.token(32))
+    await ports.flows.put_link(hash_of(token), link)
     await ports.audit.entry("admin", "link.made", link.installation, {"flow": link.flow_id})
     origin = definition.public_url or ports.settings.public_url
     return LinkAnswer(

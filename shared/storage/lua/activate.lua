@@ -21,6 +21,9 @@ for i = 0, tonumber(ARGV[13]) - 1 do
   redis.call('SADD', P .. 'states-of:' .. installation, ARGV[a])
 end
 redis.call('HSET', home, 'connection', 'connected', 'account', ARGV[12], 'reason', '', 'updated', NOW)
+redis.call('HDEL', home, 'lost', 'loss', 'lost-identifier')
+redis.call('SREM', P .. 'needs-reauth', installation)
+redis.call('ZADD', P .. 'renewals', NOW, installation)
 redis.call('SET', flow, ARGV[5], 'KEEPTTL')
 if redis.call('EXISTS', P .. 'link:' .. ARGV[6]) == 1 then
   redis.call('SET', P .. 'link:' .. ARGV[6], ARGV[7], 'KEEPTTL')

@@ -61,6 +61,23 @@ local function release(integration, identifier, installation)
   return released
 end
 
+-- Remembers that an installation's connection is lost, and why (needs_reauth, taken_over), until its bot was told.
+local function lose(installation, loss, reason, identifier)
+  local home = P .. 'installation:' .. escaped(installation)
+  local before = redis.call('HMGET', home, 'record', 'connection')
+  if not before[1] or before[2] == 'needs_reauth' then return false end
+  redis.call('HSET', home, 'connection', 'needs_reauth', 'reason', reason, 'updated', NOW, 'lost', NOW, 'loss', loss,
+    'lost-identifier', identifier)
+  redis.call('ZADD', P .. 'renewals', NOW, installation)
+  redis.call('SADD', P .. 'needs-reauth', installation)
+  return true
+end
+
+local function audited(action, subject, detail)
+  redis.call('XADD', P .. 'audit', 'MAXLEN', '~', 100000, '*', 'actor', 'waypost', 'action', action, 'subject', subject,
+    'detail', cjson.encode(detail))
+end
+
 -- bind -> {ok, released, evicted…} or {taken, owner}. An empty identifier clears the binding.
 local function bind(integration, identifier, installation, ownership, in_flow)
   local home = P .. 'installation:' .. installation
@@ -68,16 +85,22 @@ local function bind(integration, identifier, installation, ownership, in_flow)
   local evicted = {}
   if identifier ~= '' then
     for _, owner in ipairs(redis.call('SMEMBERS', identifier_key(integration, identifier))) do
-      if owner ~= installation and ownership ~= 'share' then
-        if ownership == 'exclusive' or not in_flow then return {'taken', owner} end
+      if owner ~= installation and ownership == 'share' then
+        if before ~= identifier then audited('identifier.shared', installation, {identifier = identifier, with = owner}) end
+      elseif owner ~= installation then
+        if ownership == 'exclusive' or not in_flow then
+          audited('identifier.refused', installation, {identifier = identifier, owner = owner})
+          return {'taken', owner}
+        end
         evicted[#evicted + 1] = owner
       end
     end
   end
   for _, owner in ipairs(evicted) do
     unbind(integration, identifier, owner)
-    redis.call('HSET', P .. 'installation:' .. owner, 'identifier', '', 'connection', 'needs_reauth',
-      'reason', 'another installation took over ' .. identifier, 'updated', NOW)
+    redis.call('HSET', P .. 'installation:' .. escaped(owner), 'identifier', '', 'updated', NOW)
+    lose(owner, 'taken_over', 'another installation took over ' .. identifier, identifier)
+    audited('identifier.taken_over', owner, {identifier = identifier, by = installation, bot = bot_of(installation)})
   end
   if before ~= '' and before ~= identifier then unbind(integration, before, installation) end
   redis.call('HSET', home, 'identifier', identifier, 'updated', NOW)

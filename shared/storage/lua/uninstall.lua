@@ -20,5 +20,7 @@ end
 redis.call('HDEL', P .. 'register-every', id)
 redis.call('ZREM', P .. 'registrations', id)
 redis.call('ZREM', P .. 'installations', id)
+redis.call('ZREM', P .. 'renewals', id)
+redis.call('SREM', P .. 'needs-reauth', id)
 redis.call('PUBLISH', P .. 'doors', 'hook:' .. id)
 return 1
