@@ -18,7 +18,7 @@ from shared.integrations.configurations import type_of
 from shared.model.flows import Flow, Option
 from shared.model.installations import Account
 from shared.model.jobs import Record
-from shared.oauth import payload_of, tokens_from
+from shared.oauth import payload_of
 from shared.steps.effects import (
     Activate,
     AskChoice,
@@ -34,12 +34,11 @@ from shared.steps.effects import (
 )
 from workers.installed import Installed
 from workers.sending import send
-from workers.tokens import OAUTH_STATE
+from workers.tokens import OAUTH_STATE, is_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.oauth import Tokens
     from workers.tools import Tools
 
 
@@ -77,7 +76,7 @@ class CallbackEffects:
             case Call(call=call):
                 return await send(self._tools, self._owner.definition.name, call)
             case IsActive(tokens=tokens):
-                return await self._is_active(tokens)
+                return await is_in_use(tokens, self._owner, self._tools)
             case AskChoice() | Activate():
                 return await self._with_flow(effect)
             case _:
@@ -110,22 +109,6 @@ class CallbackEffects:
         sealed = await self._tools.vault.seal(self._owner.scope, self._place(name), result)
         status, _ = await self._tools.ledger.step("commit", self._record, name, sealed)
         return status == "ok"
-
-    async def _is_active(self, tokens: Tokens) -> bool:
-        """Look at every installation of the integration: some providers give all of them one token."""
-        cursor = ""
-        while True:
-            page, cursor = await self._tools.installations.list(
-                integration=self._owner.definition.name, cursor=cursor, limit=100
-            )
-            for one in page:
-                state = await self._tools.states.get(
-                    one, "integration", one.integration_id or one.integration, OAUTH_STATE
-                )
-                if state and tokens_from(state.payload).access == tokens.access:
-                    return True
-            if not cursor:
-                return False
 
     async def _with_flow(self, effect: AskChoice | Activate) -> Any:
         if isinstance(effect, AskChoice):

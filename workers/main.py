@@ -21,7 +21,7 @@ from shared.config import Settings
 from shared.errors import SetupFailed, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
-from shared.model.operations import Operation
+from shared.model.operations import Operation, Revocation
 from shared.model.requests import RawRequest
 from shared.secret import KeyRing, SealingKey
 from shared.storage import keys
@@ -55,8 +55,8 @@ from workers.settling import Settler
 from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
 from workers.tools import Tools
-from workers.watchdog import Watchdog
 from workers.upkeep import look_after_for_ever
+from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -176,6 +176,8 @@ def address_of(claim: Claim) -> ReplyAddress | None:
     """Where the reply of a record goes, when an ingress waits for one."""
     if claim.record.job in {"event", "registration"}:
         return None
+    if claim.record.job == "revocation":
+        return msgspec.msgpack.decode(claim.body, type=Revocation).reply_to
     if claim.record.job == "operation":
         return msgspec.msgpack.decode(claim.body, type=Operation).reply_to
     return msgspec.msgpack.decode(claim.body, type=RawRequest).reply_to

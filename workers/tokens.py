@@ -31,6 +31,7 @@ from workers.installed import secret_at
 from workers.sending import send
 
 if TYPE_CHECKING:
+    from shared.model.installations import Installation
     from shared.oauth import OAuthProvider, Tokens
     from workers.installed import Installed
     from workers.tools import Tools
@@ -77,6 +78,27 @@ async def kept_alive(provider: OAuthProvider, owner: Installed, tools: Tools) ->
         chance=tools.chance.fraction(),
     )
     return await perform(refresh(order), RefreshEffects(owner, tools))
+
+
+async def is_in_use(
+    tokens: Tokens, owner: Installed, tools: Tools, *, beside: Installation | None = None
+) -> bool:
+    """Whether any installation of the integration works with *tokens*: some providers give all of them one token."""
+    cursor = ""
+    while True:
+        page, cursor = await tools.installations.list(
+            integration=owner.definition.name, cursor=cursor, limit=100
+        )
+        for one in page:
+            if beside is not None and one.webhook_id == beside.webhook_id:
+                continue
+            state = await tools.states.get(
+                one, "integration", one.integration_id or one.integration, OAUTH_STATE
+            )
+            if state and tokens_from(state.payload).access == tokens.access:
+                return True
+        if not cursor:
+            return False
 
 
 class RefreshEffects:

@@ -226,6 +226,11 @@ class InstallationList(Given, frozen=True, kw_only=True):
     cursor: str
 
 
+# not_needed: it had no tokens. not_supported: the provider has no way. in_use: another installation works with the same
+# tokens. unanswered: no worker said in time what became of them; the provider may still honour them.
+Revocation = Literal["not_needed", "not_supported", "revoked", "in_use", "failed", "unanswered"]
+
+
 class Receipt(Given, frozen=True, kw_only=True):
     """What an uninstall removed."""
 
@@ -241,9 +246,7 @@ class Receipt(Given, frozen=True, kw_only=True):
     unregistered: Literal[
         "not_needed", "done", "failed", "unanswered"
     ]  # what the integration's own code said when it was asked to take itself down
-    revocation: Literal[
-        "not_needed", "not_asked"
-    ]  # not_asked: the provider still honours its tokens
+    revocation: Revocation
 
 
 class ReceiptAnswer(Given, frozen=True, kw_only=True):

@@ -189,7 +189,7 @@ INSTALLATIONS = (
                     "webhookId": given.WEBHOOK_ID, "botId": given.BOT_ID, "alias": "acme",
                     "integration": "acme", "identifier": "org_42", "deletedAt": given.WHEN,
                     "dataKeyDestroyed": True, "unregistered": "not_needed",
-                    "revocation": "not_needed",
+                    "revocation": "revoked",
                 }
             },
         ),

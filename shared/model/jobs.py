@@ -14,9 +14,11 @@ OPEN: frozenset[State] = frozenset({"ready", "leased", "retrying", "waiting", "p
 
 JobKind = Literal[
     "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "operation",
+    "revocation",
 ]  # fmt: skip
 JOB_KINDS: tuple[JobKind, ...] = (
     "webhook", "delivery", "event", "connect", "oauth_callback", "registration", "operation",
+    "revocation",
 )  # fmt: skip
 
 StepKind = Literal["pure", "idempotent", "once", "transactional"]

@@ -27,3 +27,15 @@ class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: OperationName
     payload: dict[str, Any] = {}  # the body, as the operation's handler expects it
     reply_to: ReplyAddress | None = None  # somebody waits: sent once, never again
+
+
+class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    The tokens of an installation that is about to be removed; the body of a record of the kind `revocation`.
+
+    The reply's body is one word: `revoked`, `failed`, `in_use` (another installation works with the same tokens),
+    `not_needed`, `not_supported`.
+    """
+
+    webhook_id: str
+    reply_to: ReplyAddress | None = None

@@ -193,6 +193,30 @@ class TestALostConnection:
             await look_after(bench.worker())
         assert 1 == len(await bench.told())
 
+    async def test_is_told_when_the_provider_says_that_it_is_over(self, bench: Bench) -> None:
+        """An uninstall event, GitHub's `installation.deleted`."""
+        ledger = bench.worker().ledger
+        await ledger.bind("acme", "T1", bench.home.webhook_id, "take_over", in_flow=True)
+
+        await bench.installations.disconnect(bench.home.webhook_id, "uninstalled at Acme")
+        await look_after(bench.worker())
+
+        [event] = await bench.told()
+        assert ("connection.needs_reauth", "T1", "uninstalled at Acme") == (
+            event.type,
+            event.identifier,
+            event.payload["reason"],
+        )
+
+    async def test_is_not_told_when_it_came_back(self, bench: Bench) -> None:
+        await bench.renewals.lose(bench.home.webhook_id, "gone")
+        await bench.installations.update(bench.home.webhook_id, connection="connected")
+
+        await look_after(bench.worker())
+
+        assert [] == await bench.told()
+        assert 0 == await bench.renewals.lost()
+
     async def test_is_told_later_when_the_queue_is_full(self, bench: Bench) -> None:
         class Down:
             async def get(self, _bot: str) -> None:

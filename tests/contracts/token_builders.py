@@ -125,7 +125,7 @@ class Bench:
             "renewals": self.renewals, "secrets": Secrets(self.store, self.vault), "flows": Flows(self.store),
             "bots": Bots(self.store, self.vault), "events": self.events, "vault": self.vault,
             "provider": self.provider, "reach": lambda _: None, "clock": self.clock, "chance": SystemChance(),
-            "origin": "https://way.test", "keysets": None, "slots": None,
+            "origin": "https://way.test", "keysets": None, "slots": None, "subscriptions": None, "handshakes": None,
             "gates": Gatekeeper(Gates(self.store), self.clock), "scripts": None, "sealing": None,
             "admin": None, "folders": {},
         }  # fmt: skip

@@ -10,6 +10,7 @@ from workers.jobs.event import event
 from workers.jobs.oauth_callback import oauth_callback
 from workers.jobs.operation import operation
 from workers.jobs.registration import registration
+from workers.jobs.revocation import revocation
 from workers.jobs.webhook import webhook
 
 if TYPE_CHECKING:
@@ -31,5 +32,6 @@ def all_jobs() -> dict[JobKind, Job]:
         "connect": connect,
         "oauth_callback": oauth_callback,
         "registration": registration,
+        "revocation": revocation,
         "operation": operation,
     }

@@ -7,6 +7,6 @@ if f[2] and f[2] ~= '' then
   unbind(cjson.decode(f[1])['integration'], f[2], ARGV[1])
   redis.call('HSET', home, 'identifier', '')
 end
-if f[3] ~= 'none' then redis.call('HSET', home, 'connection', 'needs_reauth') end
+if f[3] ~= 'none' then lose(ARGV[1], 'needs_reauth', ARGV[2], f[2] or '') end
 redis.call('HSET', home, 'reason', ARGV[2], 'updated', NOW)
 return 1
