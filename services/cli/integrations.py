@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from msgspec import to_builtins
 
 from services.cli import show
 from services.cli.api import Api
@@ -118,16 +119,21 @@ def _configuration(one: dict[str, Any]) -> tuple[str, str, str, str]:
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
     """
-    Check a definition, its scripts and its code, without publishing anything.
+    Check a definition, its scripts and its code, without publishing anything; hints say what may go wrong.
 
     Example: waypost integrations check ./acme
     """
     from services.cli.trying import checked
+    from shared.integrations.hints import hints
 
     definition = asyncio.run(checked(folder))
+    found = [to_builtins(hint) for hint in hints(definition, folder.resolve())]
     if as_json:
-        return show.json({"ok": True, "name": definition.name, "version": definition.version})
+        named = {"name": definition.name, "version": definition.version}
+        return show.json({"ok": True, **named, "hints": found})
     show.line(f"{definition.name} {definition.version} is right")
+    for hint in found:
+        show.line(f"hint: {hint['field']}: {hint['says']} ({hint['fix']})")
     return None
 
 

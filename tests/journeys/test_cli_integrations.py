@@ -50,7 +50,16 @@ class TestCheck:
     def test_says_that_a_right_one_is_right(self, workshop):
         assert "acme 1.0.0 is right" in workshop("check", str(workshop.acme)).out
         ended = workshop("check", str(workshop.acme), "--json")
-        assert {"ok": True, "name": "acme", "version": "1.0.0"} == ended.json
+        assert {"ok": True, "name": "acme", "version": "1.0.0"} == {
+            key: value for key, value in ended.json.items() if key != "hints"
+        }
+
+    def test_says_what_is_right_and_may_go_wrong(self, workshop):
+        """A hint is no refusal."""
+        workshop.change("extract.vrl", "parse_json!(.body)", "parse_json!(.body)[0]")
+        ended = workshop("check", str(workshop.acme))
+        assert 0 == ended.code
+        assert "hint: identifier.extractScript: reads element 0 only" in ended.out
 
     @pytest.mark.parametrize(
         ("file", "old", "new", "told"),
