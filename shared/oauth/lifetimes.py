@@ -82,11 +82,15 @@ def refresh_due_at(provider: OAuthProvider, tokens: Tokens, chance: float) -> fl
     """
     When to refresh: at four fifths of its life, and `margin` before its end; None when there is nothing to refresh.
 
-    *chance*, between 0 and 1, spreads it. A life too short for the margin is used for half; `minAge` goes before all.
+    *chance*, between 0 and 1, spreads it. A life too short for the margin is used for half, and a refresh token that
+    ends earlier is used before it does; `minAge` goes before all.
     """
     if renewable(provider, tokens) is None or tokens.expires_at is None:
         return None
     life = tokens.expires_at - tokens.obtained_at
     wanted = life * (REFRESH_AT + SPREAD * (2 * chance - 1))
     after = max(min(wanted, life - provider.refresh.margin), life / 2)
+    if tokens.refresh_expires_at is not None:
+        lasts = tokens.refresh_expires_at - tokens.obtained_at
+        after = min(after, max(lasts - provider.refresh.margin, lasts / 2))
     return tokens.obtained_at + max(after, provider.refresh.min_age)

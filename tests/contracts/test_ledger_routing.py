@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -10,6 +11,7 @@ import pytest_asyncio
 from shared.errors import NotFound
 from shared.model.jobs import Claim
 from shared.storage import keys
+from shared.storage.audit import Audit
 from shared.storage.ledger import MOST_PARKED, AlreadyBound, Routed
 from tests.contracts.ledger_builders import BODY, Bench
 
@@ -255,6 +257,30 @@ class TestBinding:
 
 
 class TestOwnership:
+    @pytest.mark.parametrize(
+        ("ownership", "in_flow", "action", "subject"),
+        [
+            ("take_over", True, "identifier.taken_over", "w1"),
+            ("take_over", False, "identifier.refused", "other"),
+            ("exclusive", True, "identifier.refused", "other"),
+            ("share", True, "identifier.shared", "other"),
+        ],
+    )
+    async def test_is_audited(
+        self, homes: Bench, ownership: str, in_flow: bool, action: str, subject: str
+    ) -> None:
+        """Whoever asks later who had an account, and since when, finds it."""
+        await homes.bind("w1", "A")
+        with suppress(AlreadyBound):
+            await homes.bind("other", "A", ownership, in_flow=in_flow)
+
+        [entry] = await Audit(homes.store).tail()
+        assert (action, subject, "A") == (
+            entry.action,
+            entry.subject,
+            entry.detail["identifier"],
+        )
+
     async def test_take_over_inside_a_flow_evicts_the_owner_and_says_so(
         self, homes: Bench
     ) -> None:

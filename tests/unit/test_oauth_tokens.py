@@ -335,6 +335,12 @@ class TestStoredTokens:
 
         assert NOON + 2880 == refresh_due_at(provider, some_tokens(), 0.5)
         assert NOON + 150 == refresh_due_at(provider, some_tokens(expires_at=NOON + 300), 0.5)
+        assert NOON + 900 == refresh_due_at(
+            provider, some_tokens(refresh_expires_at=NOON + 1200), 0.5
+        )
+        assert NOON + 2880 == refresh_due_at(
+            provider, some_tokens(refresh_expires_at=NOON + 90_000), 0.5
+        )
         assert refresh_due_at(provider, some_tokens(refresh=None), 0.5) is None
         assert refresh_due_at(provider, some_tokens(expires_at=None), 0.5) is None
 
