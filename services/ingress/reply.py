@@ -29,6 +29,10 @@ _POLICY = (
 )
 
 
+_PAGES = frozenset({"document", "embed", "frame", "iframe", "object"})
+_OWN_ORIGIN = "sandbox allow-forms allow-popups allow-scripts"
+
+
 def passed_on(request: web.Request, reply: Reply) -> web.Response:
     """The worker's reply, without headers that belong to a hop and without cookies in our name."""
     request[PASSED_ON] = True
@@ -37,6 +41,20 @@ def passed_on(request: web.Request, reply: Reply) -> web.Response:
         if name.lower() not in _NEVER and not _sets_our_cookie(name, value):
             headers.add(name, value)
     return web.Response(status=reply.status, headers=headers, body=reply.body)
+
+
+def sandboxed(request: web.Request, response: web.Response) -> web.Response:
+    """
+    *response*, in an origin of its own where a browser would show it as a page.
+
+    A webhook's answer is no page of a connect flow, so its scripts have no business with ours. Providers are told
+    nothing of it: they do not say how browsers would use an answer (https://www.w3.org/TR/fetch-metadata/).
+    """
+    use = request.headers.get("Sec-Fetch-Dest")
+    accepts = request.headers.get("Accept", "")
+    if use in _PAGES or (use is None and request.method == "GET" and "text/html" in accepts):
+        response.headers.add("Content-Security-Policy", _OWN_ORIGIN)
+    return response
 
 
 def _sets_our_cookie(name: str, value: str) -> bool:

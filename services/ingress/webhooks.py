@@ -70,7 +70,7 @@ async def _webhook(
         return reply.acknowledged(door)
     answer = await accept.store_and_wait(ports, raw, to, ports.webhook_wait)
     if answer is not None:
-        return reply.passed_on(request, answer)
+        return reply.sandboxed(request, reply.passed_on(request, answer))
     return reply.too_late() if handshake else reply.acknowledged(door)
 
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from shared.botpress import bot_user_id
 from tests.compat.botpress.installing import an_integration, installed, registered
-from tests.compat.botpress.recording import Recorder, a_recorder, runtime_error
+from tests.compat.botpress.recording import Recorder, a_recorder, html, runtime_error
 from tests.journeys.system import System, until
 from tests.journeys.visitor import Visitor
 
@@ -164,6 +164,29 @@ class TestAWebhook:
 
         assert 200 == page.status
         assert lost not in page.headers
+
+    @pytest.mark.parametrize(
+        ("headers", "has_own_origin"),
+        [
+            ({"Sec-Fetch-Dest": "document"}, True),
+            ({"Sec-Fetch-Dest": "iframe"}, True),
+            ({"Accept": "text/html,*/*"}, True),  # a browser that says no more
+            ({"Sec-Fetch-Dest": "empty", "Accept": "text/html"}, False),
+            ({"Accept": "*/*"}, False),  # a provider
+        ],
+    )
+    async def test_answer_is_a_page_of_its_own_origin_in_a_browser(
+        self, system: System, server: Recorder, headers: dict[str, str], has_own_origin: bool
+    ) -> None:
+        server.handler = lambda _: html("<script>")
+        home = await installed(system, await an_integration(system, server))
+        async with Visitor() as caller:
+            url = f"{system.origin}/{home['webhookId']}"
+            page = await caller.ask("GET", url, headers=headers)
+
+        assert has_own_origin is page.headers.get("content-security-policy", "").startswith(
+            "sandbox"
+        )
 
     async def test_of_a_disabled_installation_is_refused(
         self, system: System, server: Recorder
