@@ -47,7 +47,8 @@ async def register(ports: ApiPorts, call: Call[Nothing, dict[str, Any]]) -> Inte
     """Register a definition, or replace it; nothing changes unless all of it is right."""
     given = shaped(call.body)
     definition = decode(given.document, "body", allow_loopback=ports.settings.allow_loopback)
-    warnings = await _compiled(definition, ports)
+    warnings = [f"{name}: is not known here and left out" for name in given.left_out]
+    warnings += await _compiled(definition, ports)
     integration_id = await ports.definitions.publish(
         stored(definition), definition.name, definition.version, door_of(definition)
     )

@@ -126,9 +126,27 @@ class TestADocumentOfBotpress:
         assert "identifier.extractScript" in made["warnings"][0]
         assert (200, "fell") == (page.status, page.text)
 
+    async def test_may_hold_what_later_versions_of_their_tools_send(
+        self, system: System, server: Recorder
+    ) -> None:
+        more = {
+            "brandNew": {"x": 1},
+            "secrets": ["A_KEY"],
+            "states": {"s": {"type": "user", "new": 1}},
+        }
+        made = await system.call(
+            "POST", "integrations", SENT | more | {"name": a_name(), "url": server.url}
+        )
+
+        assert ["brandNew: is not known here and left out"] == made["warnings"]
+        assert ["A_KEY"] == [one["name"] for one in made["integration"]["secrets"]]
+
     async def test_names_a_field_that_nobody_knows(self, system: System) -> None:
         said = await system.call(
-            "POST", "integrations", SENT | {"name": "own", "identfier": {}}, status=400
+            "POST",
+            "integrations",
+            SENT | {"name": "own", "url": "http://x.example", "identfier": {}},
+            status=400,
         )
 
         assert "did you mean identifier?" in said["message"]

@@ -414,7 +414,7 @@ class TestAServerThatIsAway:
         self, system: System, server: Recorder
     ) -> None:
         one = await a_setting(system, server, link=DIRECT, maxExecutionTime=1)
-        server.hold = 5
+        server.hold = 1.5
         async with Visitor() as visitor:
             await begun(system, visitor, one.id)
             page = await visitor.open(one.at("", "code=c"))
