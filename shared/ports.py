@@ -276,6 +276,12 @@ class FlowsPort(Protocol):
     ) -> Flow:
         """Change it while its status is one of *expect*; `Conflict` otherwise."""
 
+    async def remember_end(self, cookie_hash: str, flow_id: str) -> None:
+        """Which flow has ended in that browser."""
+
+    async def ended_in(self, cookie_hash: str) -> Flow | None:
+        """The flow that ended last in that browser."""
+
     async def put_oauth_state(self, state_hash: str, flow_id: str, ttl: float) -> None:
         """A one-time state."""
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _DAY = 24 * 3600
 _KEPT_FLOW = int((FLOW_LIFETIME + _DAY) * 1000)  # ms; the result page outlives the flow
 _KEPT_LINK = 7 * _DAY  # seconds; so that an expired link is told from an unknown one
+_KEPT_END = (
+    10 * 60 * 1000
+)  # ms; the integration's redirect to the result page is followed at once
 _KEPT_USED_STATE = _DAY * 1000  # ms; so that a repeated callback finds its result page
 ENDED = frozenset({"connected", "failed", "void"})
 
@@ -95,6 +98,15 @@ class Flows:
     async def confirm(self, flow_id: str) -> Flow:
         """The operator's word: the flow waits for nobody any more. `Conflict` when it has ended."""
         return await self.update_flow(flow_id, confirm=False)
+
+    async def remember_end(self, cookie_hash: str, flow_id: str) -> None:
+        """For some minutes, which flow has ended in that browser."""
+        await self._redis.set(keys.key("ended-in", cookie_hash), flow_id, px=_KEPT_END)
+
+    async def ended_in(self, cookie_hash: str) -> Flow | None:
+        """The flow that ended last in that browser."""
+        found = await self._redis.get(keys.key("ended-in", cookie_hash))
+        return await self.flow(found.decode()) if found else None
 
     async def put_oauth_state(self, state_hash: str, flow_id: str, ttl: float) -> None:
         """Store a one-time state for *ttl* seconds."""

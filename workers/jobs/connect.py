@@ -54,7 +54,7 @@ def opened(body: bytes, tools: Tools) -> tuple[RawRequest, SealedPart]:
 
 async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
     if raw.path == "/oauth/interstitial":
-        return _interstitial(part.query)
+        return await _interstitial(raw.cookie_hash, part.query, tools)
     if raw.path.startswith("/connect/flows/"):
         flow = await _own_flow(raw, raw.path.rpartition("/")[2], tools)
         if raw.method == "POST":
@@ -66,10 +66,17 @@ async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
     return _connect_page(link, owner)
 
 
-def _interstitial(query: str) -> Reply:
-    """Botpress's result page, which integrations redirect to; what it says is theirs and is escaped."""
+async def _interstitial(cookie_hash: str, query: str, tools: Tools) -> Reply:
+    """
+    Botpress's result page, which integrations redirect to; what it says is theirs and is escaped.
+
+    A browser in which a flow has just ended so is shown that flow's own result, with the way on.
+    """
     given = dict(parse_qsl(query))
     success = given.get("success") == "true"
+    flow = await tools.flows.ended_in(cookie_hash) if cookie_hash else None
+    if flow is not None and flow.status == ("connected" if success else "failed"):
+        return await _flow_page(flow, tools)
     return page("interstitial", success=success, message=given.get("errorMessage", "")[:500])
 
 

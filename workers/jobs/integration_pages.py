@@ -267,6 +267,8 @@ async def _finished(
         await tools.flows.put_oauth_state(
             _seen(visit, "answered"), _of(visit), OAUTH_STATE_LIFETIME
         )
+    if result.end and visit.flow is not None:
+        await tools.flows.remember_end(visit.flow.cookie_hash, visit.flow.id)
     reason = result.end or f"the integration answered {answer.status if answer else 'before'}"
     return Done(reason=reason, reply=_reply(visit, result, answer))
 

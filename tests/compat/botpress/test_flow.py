@@ -28,7 +28,7 @@ from tests.compat.botpress.recording import (
     redirect,
     runtime_error,
 )
-from tests.journeys.system import System, until
+from tests.journeys.system import APP, System, until
 from tests.journeys.visitor import Page, Visitor
 
 FORM = "wizform.name=Zo%C3%AB&x=1"
@@ -201,7 +201,7 @@ class TestAWizard:
         )  # fmt: skip
         assert ("POST", FORM) == (form["method"], form["body"])
         assert ("connected", f"A-{one.id}") == (now["connection"], now["identifier"])
-        assert "Connected" == end.headline
+        assert "is connected" in end.headline
 
     async def test_keeps_its_own_headers_but_those_for_the_platform(
         self, system: System, server: Recorder
@@ -224,6 +224,22 @@ class TestAWizard:
         (req,) = server.requests
 
         assert "theirs=1" == req["headers"]["cookie"]
+
+    async def test_ends_on_a_page_that_leads_back_to_the_operator(
+        self, system: System, server: Recorder
+    ) -> None:
+        """Another browser sees what the integration says, and nothing of the flow."""
+        server.handler = lambda _: redirect(interstitial(system, success=True))
+        one = await a_setting(system, server)
+        async with Visitor() as visitor, Visitor() as other:
+            pressed = await begun(system, visitor, one.id, returnTo=f"{APP}/done")
+            page = await visitor.open(pressed.location)
+            foreign = await other.open(page.url)
+
+        assert f'href="{APP}/done"' in page.text
+        assert one.home["botId"] in page.text
+        assert "Connected" == foreign.headline
+        assert one.home["botId"] not in foreign.text
 
     async def test_works_while_the_installation_is_disabled(
         self, system: System, server: Recorder
@@ -251,7 +267,8 @@ class TestAWizard:
             server.handler = lambda _: html("<form>")
             again = await visitor.open(pressed.location)
 
-        assert "The integration says: no team" in bad.text
+        assert "no team" in bad.text
+        assert bad.again.startswith("/connect/")
         assert ("failed", "no team") == (failed.status, failed.detail)
         assert "<form>" == again.text
 
