@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
 import time
 import uuid
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders_signed import notion_signed, slack_signed
+from tests.journeys.cli_builders import Shell
 from tests.journeys.system import Json, System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -167,12 +170,14 @@ class TestASecretInTheAddress:
         ],
     }
 
+    TOKEN = "k3J9vQ2mXr8TzL5wBn7YcA"
+
     async def test_is_caught_answered_and_holds(self, system: System) -> None:
         name = await registered(system, **self.ASANA)
         bot = await system.bot()
         home = await system.install(name, bot)
-        await subscribe(system, home, "tok_1")
-        address = f"integration/global/{name}/tok_1"
+        await subscribe(system, home, self.TOKEN)
+        address = f"integration/global/{name}/{self.TOKEN}"
         status, headers = await knock(system, address, b"{}", {"X-Hook-Secret": "genuine"})
         stranger, _ = await knock(system, address, b"{}", {"X-Hook-Secret": "invented"})
         for secret in ("invented", "genuine"):
@@ -201,6 +206,22 @@ class TestASecretInTheAddress:
             await knock(system, home["webhookId"], secret.encode(), {"X-Hook-Signature": mac})
 
         assert ["genuine"] == bodies(await system.events(bot, 1))
+
+    async def test_of_a_subscription_that_can_be_guessed_is_only_kept(
+        self, system: System
+    ) -> None:
+        name = await registered(system, **self.ASANA)
+        home = await system.install(name, bot := await system.bot())
+        await subscribe(system, home, "22")
+        address = f"integration/global/{name}/22"
+        await knock(system, address, b"", {"X-Hook-Secret": "first"})
+        (kept,) = (await system.call("GET", f"integrations/{name}/handshakes"))["handshakes"]
+        await system.call("POST", f"integrations/{name}/handshakes/{kept['id']}/accept")
+        mac = hmac.new(b"first", b"{}", "sha256").hexdigest()
+        await knock(system, address, b"{}", {"X-Hook-Signature": mac})
+
+        assert (home["webhookId"], False) == (kept["webhookId"], kept["accepted"])
+        assert ["{}"] == bodies(await system.events(bot, 1))
 
 
 class TestACaughtToken:
@@ -389,3 +410,37 @@ class TestABatchOverSeveralWorkspaces:
             state: sum(one["state"] == state for one in records)
             for state in ("parked", "ignored", "done")
         }
+
+
+class TestTheCommand:
+    async def test_shows_what_came_takes_it_into_use_and_subscribes(
+        self, system: System, tmp_path: Path
+    ) -> None:
+        name = await registered(system, **TestASecretInTheAddress.ASANA)
+        home = await system.install(name, bot := await system.bot())
+        shell = Shell(tmp_path, WAYPOST_API_URL=system.api, WAYPOST_ADMIN_TOKEN=system.token)
+        subscribed = await asyncio.to_thread(
+            shell,
+            "installations",
+            "subscribe",
+            home["webhookId"],
+            "tok",
+            "--secret",
+            given="old",
+        )
+        await knock(system, f"integration/global/{name}/tok", b"", {"X-Hook-Secret": "new"})
+        listed = await asyncio.to_thread(shell, "integrations", "handshakes", name, "--json")
+        (kept,) = listed.json["handshakes"]
+        people = await asyncio.to_thread(shell, "integrations", "handshakes", name)
+        taken = await asyncio.to_thread(
+            shell, "integrations", "handshakes", name, "--accept", kept["id"]
+        )
+        mac = hmac.new(b"new", b"{}", "sha256").hexdigest()
+        await knock(system, f"integration/global/{name}/tok", b"{}", {"X-Hook-Signature": mac})
+
+        assert "announced" in subscribed.out
+        assert ("new", False) == (kept["value"], kept["accepted"])
+        assert "to be accepted" in people.out
+        assert ["{}"] == bodies(await system.events(bot, 1))
+        assert (0, "the secret is set") == (taken.code, taken.out.strip())
+        assert home["webhookId"] == kept["webhookId"]

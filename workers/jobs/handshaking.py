@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.tools import Tools
 
 REFUSED = Reply(status=401)
+UNGUESSABLE = 16  # characters
 
 
 async def handshake(visit: Visit, tools: Tools, *, verified: bool = False) -> Outcome | None:
@@ -55,20 +56,31 @@ async def _catch(found: Handshake, visit: Visit, tools: Tools) -> str:
     place = _place(found, visit)
     if place is None or not text:
         return ""
-    value, name = Secret(text.encode()), visit.definition.name
+    value, home = Secret(text.encode()), visit.installed
+    whose = ("", home.installation.webhook_id if home else "")
     if place.from_ == "subscription":
-        if said := await _given_to_subscription(value, visit, tools):
-            return said
+        for subscription, owner in await _subscriptions(visit, tools):
+            if said := await _given(value, subscription, owner, visit, tools):
+                return said
+            whose = (subscription, owner.installation.webhook_id)
     elif await _is_set(place, visit, value, tools):
         return ""
+    return await _kept(value, place, whose, found, visit, tools)
+
+
+async def _kept(
+    value: Secret,
+    place: SecretPlace,
+    whose: tuple[str, str],
+    found: Handshake,
+    visit: Visit,
+    tools: Tools,
+) -> str:
+    name = visit.definition.name
     caught = Caught(
-        id="",
-        at=visit.raw.received_at,
-        source=place.from_,
-        name=place.name,
-        installation=visit.installed.installation.webhook_id if visit.installed else "",
-        note=found.note,
-    )
+        id="", at=visit.raw.received_at, source=place.from_, name=place.name,
+        subscription=whose[0], installation=whose[1], note=found.note,
+    )  # fmt: skip
     id = await tools.handshakes.keep(name, caught, value)
     return f"its secret is kept as {id}: see `waypost integrations handshakes {name}`"
 
@@ -84,15 +96,25 @@ async def _is_set(place: SecretPlace, visit: Visit, value: Secret, tools: Tools)
     return any(one.reveal() == value.reveal() for one in held)
 
 
-async def _given_to_subscription(value: Secret, visit: Visit, tools: Tools) -> str:
-    """Only the provider knows the address of a subscription that was just announced: its first secret counts."""
-    for subscription, owner in await _subscriptions(visit, tools):
-        home = owner.installation
-        if await tools.subscriptions.put_first(home, subscription, value):
-            return f"the secret of the subscription {subscription} is set"
-        held = await tools.subscriptions.secret(home, subscription)
-        if held is not None and held.reveal() == value.reveal():
-            return f"the secret of the subscription {subscription} was set before"
+async def _given(
+    value: Secret, subscription: str, owner: Installed, visit: Visit, tools: Tools
+) -> str:
+    """
+    The first secret counts where only the provider knows the address that it came to; nothing is said of another.
+
+    That is an installation's own address, and one in which a subscription's id stands that is too long to guess.
+    """
+    home = owner.installation
+    is_in_address = (
+        subscription in visit.raw.path.split("/") and len(subscription) >= UNGUESSABLE
+    )
+    if (visit.installed or is_in_address) and await tools.subscriptions.put_first(
+        home, subscription, value
+    ):
+        return f"the secret of the subscription {subscription} is set"
+    held = await tools.subscriptions.secret(home, subscription)
+    if held is not None and held.reveal() == value.reveal():
+        return f"the secret of the subscription {subscription} was set before"
     return ""
 
 
