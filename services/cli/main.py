@@ -85,15 +85,19 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the proof as JSON; the rest goes to stderr")
     ] = False,
+    only: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="Play these integrations instead; may be repeated"),
+    ] = [],  # noqa: B006 - typer makes a new list for each call
 ) -> None:
     """
     The whole system with simulated Slack, GitHub, Linear and Notion. Nothing leaves this machine.
 
-    Example: waypost demo --once
+    Examples: waypost demo --once · waypost demo --only hubspot --only stripe
     """
     from services.cli import demo as demos
 
-    raise typer.Exit(demos.run(once=once, as_json=as_json))
+    raise typer.Exit(demos.run(once=once, as_json=as_json, only=only))
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

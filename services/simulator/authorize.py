@@ -107,6 +107,8 @@ def back(ask: Ask, answer: Mapping[str, str]) -> web.Response:
         extra["state"] = ask.state
     if ask.app.issuer:
         extra["iss"] = ask.app.issuer
+    sign = PROVIDERS[ask.app.provider].signed
+    extra = dict(sign(ask.app, extra)) if sign else extra
     uri = urlsplit(ask.redirect_uri)
     query = urlencode([*parse_qsl(uri.query, keep_blank_values=True), *extra.items()])
     headers = {"Location": uri._replace(query=query).geturl(), "Cache-Control": "no-store"}
@@ -139,7 +141,10 @@ def _settle(provider: Provider, request: web.Request, ask: Ask, choice: str) -> 
     account, user = _chosen(world, provider, choice)
     code = authority.grant(world, ask, account, user)
     note(request, outcome="code_issued", code_hash=code_hash(code))
-    return back(ask, {"code": code, **_installation(world, ask, account)})
+    answer = {"code": code, **_installation(world, ask, account)}
+    if provider.signed:
+        answer["timestamp"] = str(int(world.clock.now()))
+    return back(ask, {**answer, **(provider.returns(account) if provider.returns else {})})
 
 
 def _installation(world: World, ask: Ask, account: Account) -> dict[str, str]:
@@ -150,8 +155,10 @@ def _installation(world: World, ask: Ask, account: Account) -> dict[str, str]:
 
 
 def _chosen(world: World, provider: Provider, choice: str) -> tuple[Account, User]:
-    account_id, _, user_id = choice.partition("/")
-    account = world.accounts.get((provider.name, account_id))
+    account, user_id = world.accounts.get((provider.name, choice)), ""
+    if account is None:  # an id may be an address, which holds slashes itself
+        account_id, _, user_id = choice.rpartition("/")
+        account = world.accounts.get((provider.name, account_id))
     user = account.user(user_id) if account else None
     if account is None or user is None:
         message = f"Nobody called {choice!r} exists here. Choose one of the list."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.simulator.desk import Desk
+from services.simulator.profile import PROFILES, filled
 from services.simulator.records import App, User
 
 ADA = User(id="", name="Ada Lovelace", email="ada@acme.example")
@@ -65,6 +66,14 @@ CUSTOMERS: dict[str, tuple[Customer, Customer]] = {
     ),
 }
 
+CUSTOMERS |= {
+    name: (
+        Customer(name="Acme", account=profile.accounts[0], user="7000001", person=ADA),
+        Customer(name="Globex", account=profile.accounts[1], user="7000002", person=BOB),
+    )
+    for name, profile in PROFILES.items()
+}
+
 SLUG = "waypost-simulated"  # of the GitHub App
 
 
@@ -77,6 +86,14 @@ def furnish(desk: Desk, public_url: str) -> list[App]:
     return list(_apps(desk, public_url.rstrip("/")))
 
 
+def signing_secret(provider: str) -> str:
+    """What webhooks are signed with, in the form in which the provider hands it out."""
+    profile = PROFILES.get(provider)
+    text = profile.signing if profile else ""
+    usual = f"simulated-{provider}-signing-secret"
+    return filled(text, {"client_secret": f"simulated-{provider}-client-secret"}) or usual
+
+
 def _apps(desk: Desk, public_url: str) -> Iterator[App]:
     for provider in CUSTOMERS:
         yield desk.register_app(
@@ -84,7 +101,7 @@ def _apps(desk: Desk, public_url: str) -> Iterator[App]:
             f"simulated-{provider}-client",
             f"simulated-{provider}-client-secret",
             [f"{public_url}/oauth"],
-            f"simulated-{provider}-signing-secret",
+            signing_secret(provider),
             f"{public_url}/integration/global/{provider}",
             slug=SLUG if provider == "github" else "",
         )

@@ -12,6 +12,7 @@ from services.simulator import (
     authorize,
     bots,
     control,
+    generic,
     github,
     linear,
     notion,
@@ -30,7 +31,7 @@ _SEND_SECONDS = 60.0
 
 class Simulator(Desk):
     """
-    Simulated Slack, GitHub, Linear, Notion and Acme on one origin of this machine.
+    Simulated providers, each of the catalogue and Acme, on one origin of this machine.
 
     An async context manager. A provider's `https://host/path` is here
     `{url}/{provider}/host/path`. Nothing is stored: leaving it forgets everything.
@@ -108,7 +109,7 @@ def application(desk: Desk) -> web.Application:
     app[WORLD] = desk.world
     for provider in PROVIDERS.values():
         app.add_routes(authorize.routes(provider))
-    for module in (slack, github, linear, notion, acme, bots):
+    for module in (slack, github, linear, notion, acme, generic, bots):
         app.add_routes(module.routes())
     app.add_routes(control.routes(desk))
     return app

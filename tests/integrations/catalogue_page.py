@@ -12,8 +12,8 @@ from tests.integrations.conformance import FOLDERS, definition_of, recorded
 _HEAD = """# The integrations that come with Waypost
 
 Each is a folder in `shared/integrations/`, whose README.md says what to click at the provider, which URLs to paste and
-which secrets to set. `waypost integrations show NAME` prints the URLs with your own origin. This page is made from the
-folders.
+which secrets to set. `waypost integrations show NAME` prints the URLs with your own origin; `waypost demo --only NAME`
+tries it on a simulated provider. This page is made from the folders.
 
 | | |
 | --- | --- |

@@ -306,14 +306,14 @@ class TestHandshakes:
     async def test_notion_s_token_is_accepted_and_the_operator_is_told(
         self, simulator: Simulator
     ) -> None:
-        """The note says where to read it and does not hold it."""
+        """The note says what came and does not hold it."""
         raw = received(
             simulator.signed("notion", ACCOUNTS["notion"], "verification_token"), "notion"
         )
         found = matching(ALL["notion"].handshakes, raw)
 
         assert found is not None
-        assert "waypost queue show ID" in found.note
+        assert "verification token" in found.note
         reply = reply_to(found, raw, None)
         assert reply is not None
         assert 200 == reply.status

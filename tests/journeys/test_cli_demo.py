@@ -79,6 +79,24 @@ class TestLookingAround:
         assert 1 == len(folders(tmp_path))
 
 
+class TestOtherIntegrations:
+    def test_each_can_be_tried_by_its_name(self, shell):
+        """One of each sort, from a signed callback to an own address without OAuth."""
+        # an input and a signed callback; published keys; subscriptions in batches; a host that
+        # the callback names; a page with a token of its own; typed in, to its own address
+        names = ("shopify", "gmail", "microsoft-graph", "zoho", "messenger", "twilio")
+        ended = shell("demo", "--once", "--json", *(f"--only={name}" for name in names))
+        assert 0 == ended.code, ended
+        assert {*names} == {row["integration"] for row in ended.json["rows"]}
+        assert [6] * 12 == [row["arrived"] for row in ended.json["rows"]]
+        assert {0} == {row["atTheOtherBot"] for row in ended.json["rows"]}
+
+    def test_a_name_that_is_none_is_told_with_the_nearest(self, shell):
+        ended = shell("demo", "--once", "--only", "hubspt")
+        assert 0 != ended.code
+        assert "hubspot" in ended.err
+
+
 class TestSomethingMissing:
     async def test_is_told_and_ends_in_1(self, capfd, monkeypatch, tmp_path):
         """A provider that refuses every token: its two bots cannot be connected, the others work."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from aiohttp import ClientSession, CookieJar
@@ -25,12 +26,15 @@ class Person:
         """Close it."""
         await self._session.close()
 
-    async def connect(self, link: str, account: str) -> str:
-        """Open *link*, press its button, agree at the provider as *account*; returns the last page."""
+    async def connect(self, link: str, account: str, inputs: Mapping[str, str]) -> str:
+        """Open *link*, type *inputs*, press its button, agree as *account*; returns the last page."""
         async with self._session.get(link) as page:
             await _expect(page.status, 200, await page.text())
         async with self._session.post(
-            link, allow_redirects=False, headers={"Sec-Fetch-Site": "same-origin"}
+            link,
+            data=inputs,
+            allow_redirects=False,
+            headers={"Sec-Fetch-Site": "same-origin"},
         ) as answer:
             await _expect(answer.status, 303, await answer.text())
             authorize = URL(answer.headers["Location"], encoded=True)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from rich.table import Table
 
-from services.cli.demo.plan import BOTS, LATE, wishes
+from services.cli.demo.plan import BOTS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,14 +47,15 @@ class Proof(Struct, frozen=True):
     rows: list[Row]
 
 
-async def proven(stage: Stage, sent: list[Sent], forged: Sent) -> Proof:
+async def proven(stage: Stage, sent: list[Sent]) -> Proof:
     """Wait until nothing is on its way, then look what is where."""
     expected = Counter((one.wish.bot, one.body) for one in sent)
     found = await _found(stage, expected)
     answered = all(one.status == 200 for one in sent)
-    right = found == expected and answered and not any(found[b, forged.body] for b in BOTS)
+    # The forged one would be one too many.
+    right = found == expected and answered
     sentence = _RIGHT.format(len(sent)) if right else _wrong(sent, expected, found)
-    return Proof(right, sentence, _rows(sent, found))
+    return Proof(right, sentence, _rows(stage, sent, found))
 
 
 def told(proof: Proof, out: Console) -> None:
@@ -79,15 +80,17 @@ async def _found(stage: Stage, expected: Arrived) -> Arrived:
         await asyncio.sleep(0.1)
 
 
-def _rows(sent: list[Sent], found: Arrived) -> list[Row]:
-    return [_row(wish, sent, found) for wish in (*wishes(), LATE)]
+def _rows(stage: Stage, sent: list[Sent], found: Arrived) -> list[Row]:
+    plan = stage.plan
+    return [_row(wish, sent, found) for wish in (*plan.wishes, *plan.late)]
 
 
 def _row(wish: Wish, sent: list[Sent], found: Arrived) -> Row:
     bodies = [one.body for one in sent if one.wish == wish]
+    elsewhere = {one.body for one in sent if one.wish.bot != wish.bot}
     other = BOTS[1 - BOTS.index(wish.bot)]
-    here = sum(found[wish.bot, body] for body in bodies)
-    astray = sum(found[other, body] for body in bodies)
+    here = sum(found[wish.bot, body] for body in set(bodies))
+    astray = sum(found[other, body] for body in set(bodies) - elsewhere)
     return Row(wish.integration, wish.customer, wish.bot, len(bodies), here, astray)
 
 

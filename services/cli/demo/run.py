@@ -21,7 +21,7 @@ from rich.console import Console
 from services.cli import show
 from services.cli.api import Api
 from services.cli.demo import steps
-from services.cli.demo.plan import BOTS
+from services.cli.demo.plan import BOTS, Plan, plan_for
 from services.cli.demo.proof import proven, told
 from services.cli.up import running, stoppable, until_stopped, where
 from services.simulator import Simulator
@@ -30,7 +30,7 @@ from shared.config import Bind, Settings
 from shared.telemetry import configure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from services.cli.up import System
 
@@ -40,6 +40,7 @@ class Manner(Struct, frozen=True, kw_only=True):
 
     once: bool  # ends by itself
     as_json: bool = False
+    plan: Plan = Plan()
 
     @property
     def out(self) -> Console:
@@ -47,9 +48,9 @@ class Manner(Struct, frozen=True, kw_only=True):
         return Console(highlight=False, stderr=self.as_json)
 
 
-def run(*, once: bool, as_json: bool = False) -> int:
+def run(*, once: bool, as_json: bool = False, only: Sequence[str] = ()) -> int:
     """Play it; 0 when every webhook arrived once, 130 when a signal ended it before that was known."""
-    manner = Manner(once=once, as_json=as_json)
+    manner = Manner(once=once, as_json=as_json, plan=plan_for(only))
     played = asyncio.run(stoppable(demo(Simulator(), os.environ, manner)))
     return 130 if played is None else played
 
@@ -109,13 +110,15 @@ async def _play(system: System, simulator: Simulator, manner: Manner) -> int:
     out = manner.out
     api = Api(system.settings.api_url, system.admin_token)
     furnish(simulator, system.settings.public_url)
-    stage = steps.Stage(api, simulator, partial(out.print, markup=False, soft_wrap=True))
+    stage = steps.Stage(
+        api, simulator, partial(out.print, markup=False, soft_wrap=True), manner.plan
+    )
     await stage.set_up()
     early = await stage.send_before_connecting()
     await stage.connect_all()
     sent = await stage.send_all()
-    forged = await stage.forge()
-    proof = await proven(stage, [*sent, early], forged)
+    await stage.forge()
+    proof = await proven(stage, [*sent, *early])
     told(proof, out)
     if manner.as_json:
         show.json_line({**where(system), **to_builtins(proof)})

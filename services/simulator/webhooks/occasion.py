@@ -55,6 +55,11 @@ class Occasion:
         return self.content.get(name, otherwise)
 
     @property
+    def url(self) -> str:
+        """Where it goes to."""
+        return self.envelope.url or self.app.webhook_url
+
+    @property
     def moment(self) -> str:
         """
         The time in ISO 8601 with milliseconds.
@@ -71,6 +76,7 @@ class Draft:
 
     body: bytes
     headers: Mapping[str, str]
+    below: str = ""  # path or query after the webhook's address
     signed: bool = True  # False for handshakes that come before any secret is shared
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession
 
+from services.simulator.profile import PROFILES
 from services.simulator.records import Account, users_of
 from services.simulator.webhooks import acme, github, linear, notion, slack
 from services.simulator.webhooks.occasion import (
@@ -19,6 +20,7 @@ from services.simulator.webhooks.occasion import (
     Sent,
     Signed,
 )
+from services.simulator.webhooks.profiled import Profiled
 from services.simulator.world import World
 
 
@@ -49,6 +51,7 @@ class Dialect(Protocol):
 
 DIALECTS: Mapping[str, Dialect] = {
     "slack": slack, "github": github, "linear": linear, "notion": notion, "acme": acme,
+    **{name: Profiled(profile) for name, profile in PROFILES.items()},
 }  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def _signed(dialect: Dialect, occasion: Occasion) -> Signed:
     used = f"not {secret}" if envelope.tamper == "secret" else secret
     signature = dialect.sign(occasion, used, draft.body) if draft.signed else {}
     return Signed(
-        url=envelope.url or occasion.app.webhook_url,
+        url=f"{occasion.url}{draft.below}",
         headers={**draft.headers, **_spoiled(dialect, envelope, signature)},
         body=draft.body + b" " if envelope.tamper == "body" else draft.body,
         delivery_id=occasion.delivery_id,

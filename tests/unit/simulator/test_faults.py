@@ -155,7 +155,7 @@ class TestReach:
 
     def test_an_unknown_provider_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(ValueError, match="linear"):
-            Simulator().fault("jira", "*", "503")
+            Simulator().fault("nowhere", "*", "503")
 
 
 class TestBots:

@@ -18,6 +18,7 @@ from tests.unit.simulator.simulator_builders import ACCOUNTS, NOON, SIGNING, Han
 EVERY = [
     (provider, kind)
     for provider, dialect in DIALECTS.items()
+    if provider in ACCOUNTS
     for kind in dialect.KINDS
     if kind != "verification_token"
 ]
@@ -66,7 +67,7 @@ class TestSignatures:
 
         assert verifies(provider, request)
 
-    @pytest.mark.parametrize("provider", DIALECTS)
+    @pytest.mark.parametrize("provider", ACCOUNTS)
     async def test_an_installations_own_secret_and_url_win(
         self, simulator: Simulator, provider: str
     ) -> None:
@@ -79,7 +80,7 @@ class TestSignatures:
         assert not verifies(provider, sent.request)
         assert len(simulator.received("own")) == 1
 
-    @pytest.mark.parametrize("provider", DIALECTS)
+    @pytest.mark.parametrize("provider", ACCOUNTS)
     @pytest.mark.parametrize("tamper", ["signature", "body", "missing", "secret"])
     async def test_a_spoiled_one_is_refused_by_the_same_verifiers(
         self, simulator: Simulator, provider: str, tamper: Any
@@ -125,7 +126,7 @@ class TestSignatures:
 
 
 class TestPayloads:
-    @pytest.mark.parametrize("provider", DIALECTS)
+    @pytest.mark.parametrize("provider", ACCOUNTS)
     async def test_they_arrive_byte_for_byte_and_name_their_account(
         self, simulator: Simulator, provider: str
     ) -> None:
