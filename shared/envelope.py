@@ -8,6 +8,7 @@ character in two where a body reaches it in parts, so everything is sent as ASCI
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from shared.model.calls import HttpAnswer
     from shared.model.installations import Installation
+    from shared.model.jobs import Record
     from shared.model.requests import Headers, RawRequest, SealedPart
 
 USUAL_LIMIT = 60.0  # seconds an operation may take
@@ -99,6 +101,23 @@ def headers_for(
     if home.configuration_type is None:
         return named
     return (*named, ("x-bp-configuration-type", home.configuration_type))
+
+
+def trace_of(record: Record) -> str:
+    """
+    `traceparent` of an attempt (https://www.w3.org/TR/trace-context/): the record is the trace, the attempt the span.
+
+    The SDK hands it on with every call that the handler makes, so the runtime API knows which calls belong together.
+
+    >>> from shared.model.jobs import Record
+    >>> trace_of(Record(id="req_1", job="webhook", state="leased", epoch=1))
+    '00-dfe7be6cee3b99ca63628de710b914dd-89e14ecad68438d3-01'
+    """
+    trace, span = (
+        hashlib.sha256(part.encode()).hexdigest()
+        for part in (record.id, f"{record.id} {record.epoch}")
+    )
+    return f"00-{trace[:32]}-{span[:16]}-01"
 
 
 def body_of(payload: Mapping[str, Any]) -> bytes:

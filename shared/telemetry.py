@@ -50,6 +50,7 @@ EVENTS: Final[dict[str, str]] = {
     "record.lost": "another worker has the record; what this one did is not written: record, epoch",
     "record.broke": "a job broke in a way nobody foresaw; the line has the trace: record",
     "lease.lost": "a lease could not be renewed; its job was stopped: record, worker",
+    "registrations.scheduled": "installations are registered again, as they asked: count",
     "ledger.swept": "retention ended: removed, unmatched",
     "reply.lost": "a reply could not be sent, its record ended all the same: record, error",
     "reply.too_large": "a worker's reply was over 1 MiB and became a 502: size",

@@ -36,6 +36,7 @@ from shared.storage.installations import Installations
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
 from shared.storage.renewals import Renewals
+from shared.storage.schedule import Schedule
 from shared.storage.states import States
 from shared.storage.subscriptions import Subscriptions
 from shared.storage.turns import Turns
@@ -51,6 +52,7 @@ from workers.journey import Journey
 from workers.keysets import KeySets
 from workers.outbound import Outbound, Policy
 from workers.replies import Replies
+from workers.scheduler import schedule_for_ever
 from workers.settling import Settler
 from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
@@ -109,6 +111,7 @@ async def start(ctx: dict[str, Any]) -> None:
             sweep_for_ever(ledger, settings.retention),
             tools.gates.follow(),
             look_after_for_ever(tools),
+            schedule_for_ever(Schedule(store), tools.installations, ledger),
         ):
             stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)

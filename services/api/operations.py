@@ -6,7 +6,15 @@ from typing import Any
 
 from services.api import examples as given
 from services.api import gates, queues, replays
-from services.api.admin import bots, changes, installations, integrations, links, uninstalls
+from services.api.admin import (
+    bots,
+    changes,
+    installations,
+    integrations,
+    links,
+    talking,
+    uninstalls,
+)
 from services.api.answers import (
     BotAnswer,
     BotList,
@@ -31,6 +39,7 @@ from services.api.answers import (
     SecretList,
     TokenAnswer,
 )
+from services.api.chat import examples as talk
 from services.api.chat.operations import RUNTIME
 from services.api.hook_operations import HOOKS
 from services.api.ledger_answers import (
@@ -78,6 +87,31 @@ BOTS = (
         example=Example(
             path=_BOT, query={"limit": "10", "wait": "0"},
             answer={"events": [given.EVENT], "nextAfter": "1790000000000-0"},
+        ),
+    ),
+)  # fmt: skip
+
+TALKING = (
+    Operation(
+        method="POST", path="/v1/admin/bots/{botId}/messages", name="sendMessage", tag="bots",
+        summary="Say something as the bot; a worker brings it to the integration",
+        act=talking.send_message, body=talking.BotMessage, answer=talking.BotMessageAnswer,
+        example=Example(
+            path=_BOT,
+            body={
+                "conversationId": talk.CONVERSATION_ID, "type": "text",
+                "payload": {"text": "Hello"}, "tags": {},
+            },
+            answer={"message": talk.ANSWER, "requestId": given.REQUEST_ID},
+        ),
+    ),
+    Operation(
+        method="POST", path="/v1/admin/bots/{botId}/actions", name="callBotAction", tag="bots",
+        summary="Call an action of an integration, and wait for what it puts out",
+        act=talking.call_action, body=talking.BotAction, answer=talking.BotActionAnswer,
+        example=Example(
+            path=_BOT, body={"alias": "clickable", "type": "closeTicket", "input": {"ticket": "T-42"}},
+            answer={"output": {"closed": True}, "meta": {"cost": 0}},
         ),
     ),
 )  # fmt: skip
@@ -306,5 +340,5 @@ GATES = (
 )  # fmt: skip
 
 OPERATIONS: tuple[Operation, ...] = (
-    *BOTS, *INTEGRATIONS, *INSTALLATIONS, *HOOKS, *REQUESTS, *GATES, *RUNTIME,
+    *BOTS, *INTEGRATIONS, *INSTALLATIONS, *HOOKS, *REQUESTS, *GATES, *TALKING, *RUNTIME,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.api.allowance import USUAL, Allowances
 from services.api.known import Known
+from services.api.repeats import Repeats
 from services.inbox import Inbox
 from services.web import Edge
 from shared.clock import Chance, Clock
@@ -74,6 +75,7 @@ class ApiPorts:
     callers: Callers
     known: Known
     allowances: Allowances
+    repeats: Repeats
     objects: Objects
     schedule: Schedule
     sessions: Sessions
@@ -114,6 +116,7 @@ def ports_over(
         callers=Callers(store),
         known=Known(definitions, edge.clock),
         allowances=Allowances(edge.clock, settings.calls_a_second),
+        repeats=Repeats(edge.clock),
         objects=Objects(store),
         schedule=Schedule(store),
         sessions=Sessions(store),

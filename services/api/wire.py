@@ -122,12 +122,15 @@ def _query_of(request: web.Request, record: type[Q]) -> Q:
 
 async def body_of(request: web.Request, record: Any) -> Any:
     """The body as *record*; None where the call has none."""
-    if record is None:
-        return None
+    return None if record is None else decoded(await raw_body(request), record)
+
+
+async def raw_body(request: web.Request) -> bytes:
+    """The body as it came, uncompressed."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise Refusal("UnsupportedMediaType", "Content-Encoding: send the body uncompressed")
-    return decoded(await read_body(request), record)
+    return await read_body(request)
 
 
 def decoded(raw: bytes, record: Any) -> Any:

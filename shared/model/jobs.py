@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from shared.model.installations import Installation
 
 State = Literal["ready", "leased", "retrying", "waiting", "parked", "done", "ignored", "dead"]
 STATES: tuple[State, ...] = (
@@ -73,6 +77,19 @@ class Accept(Struct, frozen=True, kw_only=True):
     lane: str
     installation: str = ""
     bot: str = ""
+
+
+def registration_of(home: Installation, id: str) -> Accept:
+    """The record by which a worker lets the integration's own code set itself up for *home*."""
+    return Accept(
+        id=id,
+        job="registration",
+        body=msgspec.msgpack.encode({"installation": home.webhook_id}),
+        integration=home.integration,
+        lane=home.webhook_id,
+        installation=home.webhook_id,
+        bot=home.bot_id,
+    )
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

@@ -85,12 +85,14 @@ async def running_api(store: Store, scripts: Scripts, **more: Any) -> AsyncItera
     )  # fmt: skip
     edge = Edge(name="api", clock=SystemClock(), chance=SystemChance(), log=get_logger())
     ports = ports_over(store, settings, edge, KeyRing.generate(), scripts)
+    ports.inbox.start()
     runner = await serve(api_app(ports), edge, "127.0.0.1", 0)
     try:
         async with ClientSession() as session:
             yield Api(session, ports, f"http://127.0.0.1:{runner.port}")
     finally:
         await runner.cleanup()
+        await ports.inbox.close()
 
 
 async def with_acme(api: Api) -> None:

@@ -177,6 +177,23 @@ class TestIntegrations:
 
 
 class TestInstallations:
+    async def test_stay_when_the_queue_cannot_take_their_registration(self, acme):
+        """Nothing that was connected may be lost because a change could not be told."""
+        server = {**examples.DEFINITION, "name": "own", "url": "http://127.0.0.1:9/"}
+        await acme.post("/v1/admin/integrations", server)
+        made = await acme.post(f"{BOT}/integrations/own", {"integration": "own"})
+        path = f"/v1/admin/installations/{made.body['installation']['webhookId']}"
+        await acme.call("PATCH", path, {"enabled": False})
+        ledger = acme.ports.ledger
+        ledger._limits = msgspec.structs.replace(ledger._limits, records=0)
+
+        refused = await acme.call("PATCH", path, {"enabled": True})
+        new = await acme.post(f"{BOT}/integrations/new", {**MANUAL, "integration": "own"})
+
+        assert [503, 200] == [refused.status, (await acme.get(path)).status]
+        assert 503 == new.status
+        assert await acme.ports.installations.by_alias(examples.BOT_ID, "new") is None
+
     async def test_seal_what_is_secret_and_show_the_rest(self, acme):
         said = await acme.post(f"{BOT}/integrations/acme", MANUAL)
         webhook_id = said.body["installation"]["webhookId"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession
 
 from services.api import examples
 from services.api.allowance import Allowances
@@ -179,6 +181,83 @@ class TestAllowance:
         clock.at = 11.0
 
         assert ([1, 0, -1], 1, 1) == (first, other, allowances.take("w1").remaining)
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+EVENT = {"type": "opened", "payload": {"n": 1}}
+
+
+class TestCallsThatAreSentAgain:
+    """The answer was lost with its connection; the client says the same once more, on another one."""
+
+    @staticmethod
+    async def created(one: Caller, body=None, trace: str = TRACE, session=None) -> str:
+        headers = one.headers | ({"traceparent": trace} if trace else {})
+        async with ClientSession() as fresh:
+            said = await (session or fresh).post(
+                f"{one.api.origin}/v1/chat/events", json=body or EVENT, headers=headers
+            )
+            assert 201 == said.status
+            found: str = (await said.json())["event"]["id"]
+            return found
+
+    async def test_create_nothing_twice(self, one):
+        ids = [await self.created(one) for _ in range(3)]
+
+        assert 1 == len(set(ids))
+        assert ids[:1] == [event.id for event in await one.events()]
+
+    @pytest.mark.parametrize(
+        "other", [{"trace": TRACE.replace("b7", "c7")}, {"trace": ""}, {"body": {**EVENT, "type": "closed"}}]
+    )  # fmt: skip
+    async def test_are_told_from_other_calls(self, one, other):
+        """Another invocation, one that says nothing of its invocation, and another body."""
+        ids = [await self.created(one), await self.created(one, **other)]
+        if other == {"trace": ""}:
+            ids.append(await self.created(one, **other))
+
+        assert len(ids) == len(set(ids)) == len(await one.events())
+
+    async def test_are_no_calls_on_a_connection_that_lasts(self, one):
+        async with ClientSession() as session:
+            ids = [await self.created(one, session=session) for _ in range(2)]
+
+        assert 2 == len(set(ids))
+
+    async def test_are_one_installations_own(self, api, one):
+        two = await a_caller(api, alias="two")
+
+        assert await self.created(one) != await self.created(two)
+
+    async def test_are_done_where_the_first_one_failed(self, api, one):
+        append = api.ports.events.append
+        api.ports.events.append = dies  # type: ignore[method-assign]
+        with pytest.raises(AssertionError):
+            await self.created(one)
+        api.ports.events.append = append  # type: ignore[method-assign]
+
+        assert [await self.created(one)] == [event.id for event in await one.events()]
+
+    async def test_get_the_answer_that_is_still_being_made(self, api, one):
+        """The first client gave up waiting."""
+        append, may_go_on = api.ports.events.append, asyncio.Event()
+
+        async def slowly(event):
+            await may_go_on.wait()
+            await append(event)
+
+        api.ports.events.append = slowly  # type: ignore[method-assign]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(self.created(one), 0.1)
+        again = asyncio.create_task(self.created(one))
+        await asyncio.sleep(0.1)
+        may_go_on.set()
+
+        assert [await again] == [event.id for event in await one.events()]
+
+
+async def dies(*_: object) -> None:
+    raise RuntimeError("the process died")
 
 
 async def test_the_bots_own_user_is_always_there(one):

@@ -36,7 +36,7 @@ from shared.errors import (
 )
 from shared.integrations.configurations import provider_of
 from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, Flow
-from shared.model.jobs import Accept
+from shared.model.jobs import registration_of
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import RawRequest, Reply, SealedPart
 from shared.oauth import callback_cause, words_of
@@ -300,15 +300,7 @@ async def _connected(visit: Visit, tools: Tools) -> None:
 async def _register(visit: Visit, tools: Tools) -> None:
     """Botpress registers when the configuration is saved, which it does by itself after connecting."""
     home = visit.owner.installation
-    ticket = Accept(
-        id=f"{visit.record.id}_register",
-        job="registration",
-        body=msgspec.msgpack.encode({"installation": home.webhook_id}),
-        integration=home.integration,
-        lane=home.webhook_id,
-        installation=home.webhook_id,
-        bot=home.bot_id,
-    )
+    ticket = registration_of(home, f"{visit.record.id}_register")
     (stored,) = await tools.ledger.accept([ticket])
     if stored.status == "full":
         raise HandlerUnavailable("the queue is full, so register could not be asked for")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from shared.envelope import (
     USUAL_LIMIT,
     body_of,
@@ -13,6 +15,7 @@ from shared.envelope import (
     reply_of,
     request_body,
     said_in,
+    trace_of,
 )
 from shared.errors import (
     HandlerUnavailable,
@@ -91,6 +94,7 @@ class BotpressServer:
         call = call_for(
             url, owner.installation, owner.configuration, operation, body, seconds=seconds
         )
+        call = structs.replace(call, headers=(*call.headers, ("traceparent", trace_of(record))))
         return await self._tools.gates.through(
             f"handler:{owner.definition.name}", record, lambda: self._sent(call)
         )

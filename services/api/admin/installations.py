@@ -27,7 +27,7 @@ from shared.integrations.configurations import can_connect, filled, type_of
 from shared.integrations.definition import from_stored
 from shared.integrations.spelling import Misspelt
 from shared.model.installations import Installation
-from shared.model.jobs import Accept
+from shared.model.jobs import registration_of
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
@@ -64,7 +64,7 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
     await _keep(ports, installation, values)
     await _bind(ports, installation, definition, wanted.identifier)
     if _may_register(definition, wanted):
-        await ask_to_register(ports, installation)
+        await _register_or_undo(ports, installation)
     await ports.audit.entry(
         "admin", "installation.made", installation.webhook_id, {"alias": alias, "bot": bot.id}
     )
@@ -139,22 +139,20 @@ async def _bind(
     )
 
 
+async def _register_or_undo(ports: ApiPorts, installation: Installation) -> None:
+    try:
+        await ask_to_register(ports, installation)
+    except Refusal:
+        await ports.installations.delete(installation.webhook_id)
+        raise
+
+
 async def ask_to_register(ports: ApiPorts, installation: Installation) -> None:
     """A worker lets the integration's own code set itself up; the api never runs handlers."""
-    webhook_id = installation.webhook_id
-    ticket = Accept(
-        id=new_id("req", ports.clock, ports.chance),
-        job="registration",
-        body=msgspec.msgpack.encode({"installation": webhook_id}),
-        integration=installation.integration,
-        lane=webhook_id,
-        installation=webhook_id,
-        bot=installation.bot_id,
-    )
-    accepted = (await ports.ledger.accept([ticket]))[0]
+    ticket = registration_of(installation, new_id("req", ports.clock, ports.chance))
+    (accepted,) = await ports.ledger.accept([ticket])
     if accepted.status == "full":
-        await ports.installations.delete(webhook_id)
-        raise unavailable("the queue is full, nothing was installed", 10)
+        raise unavailable("the queue is full, so register could not be asked for", 10)
 
 
 async def list_installations(

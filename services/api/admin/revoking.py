@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from services.api.admin.asking import asked
 from services.api.answers import Revocation as Said
+from services.api.asking import asked
 from shared.model.operations import Revocation
 
 if TYPE_CHECKING:

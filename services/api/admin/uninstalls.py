@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from services.api.admin.asking import asked
 from services.api.admin.installations import by_webhook_id, definition_of, has_handler
 from services.api.admin.revoking import revocation_of
 from services.api.answers import Nothing, Receipt, ReceiptAnswer
+from services.api.asking import asked
 from shared.errors import NotFound
 from shared.explain import rfc3339
 from shared.model.operations import Operation

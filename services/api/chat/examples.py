@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.api.examples import BOT_ID, INTEGRATION_ID, WHEN
+from shared.botpress import bot_user_id
 
 USER_ID = "user_01m3250v0000000000000000ab"
 CONVERSATION_ID = "conv_01m3250v0000000000000000ab"
@@ -35,6 +36,10 @@ MESSAGE: dict[str, Any] = {
 NEW_MESSAGE = {
     name: MESSAGE[name] for name in ("type", "payload", "userId", "conversationId", "tags")
 }
+ANSWER: dict[str, Any] = {
+    **MESSAGE, "id": "msg_01m3250v0000000000000000ac", "direction": "outgoing", "tags": {},
+    "userId": bot_user_id(BOT_ID),
+}  # fmt: skip
 EVENT: dict[str, Any] = {
     "id": EVENT_ID, "createdAt": WHEN, "type": "ticketOpened", "payload": {"ticket": "T-42"},
     "conversationId": CONVERSATION_ID, "userId": USER_ID, "status": "processed",

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import UnsetType
 
-from services.api.chat.records import Analytics, Configure, Done, Silence
+from services.api.chat.records import (
+    ActionAnswer,
+    Analytics,
+    CallAction,
+    Configure,
+    Done,
+    Silence,
+)
+from services.api.operating import ask, check_server
 from shared.botpress import invalid
 from shared.model.periods import PERIODS
 from shared.storage.flows import ENDED
@@ -65,6 +73,19 @@ def _connection(home: Installation, identifier: str) -> Connection:
     if home.connection == "none":
         return "none"
     return "connected" if identifier else "pending"
+
+
+async def call_action(ports: ApiPorts, call: ChatCall[Silence, CallAction]) -> ActionAnswer:
+    """Call an action of the integration itself; those of others are for the bot to call."""
+    home = call.caller.installation
+    alias, _, type = call.body.type.rpartition(":")
+    if alias not in ("", home.alias):
+        fix = f"call actions of {home.alias} alone"
+        raise invalid("type", f"{alias[:60]} is another installation's alias", fix)
+    await check_server(ports, home)
+    payload = {"type": type, "input": call.body.input}
+    said = await ask(ports, home, "action_triggered", payload)
+    return ActionAnswer(output=said.get("output") or {})
 
 
 async def track(ports: ApiPorts, call: ChatCall[Silence, Analytics]) -> Done:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
-from msgspec import Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from services.api.chat.conversations import counted, join
 from services.api.chat.events import refuse_schedule
@@ -25,7 +25,6 @@ from services.api.chat.kept import (
 from services.api.chat.records import Created, Done, Silence
 from services.api.chat.talk import (
     CreateMessage,
-    FirstMessage,
     GetOrCreateMessage,
     ImportAnswer,
     ImportedMessage,
@@ -51,7 +50,7 @@ from shared.model.chat import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from services.api.chat.wire import ChatCall
     from services.api.ports import ApiPorts
@@ -60,6 +59,22 @@ if TYPE_CHECKING:
 
 MESSAGE_CREATED = "message_created"  # the type of the event that tells of a message
 UNTOLD = "untold"  # the term of a message of which the bot does not know yet
+
+
+class Said(Protocol):
+    """What every call that brings a message says of it."""
+
+    @property
+    def type(self) -> str:
+        """What kind of message."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Its content."""
+
+    @property
+    def tags(self) -> Mapping[str, str | None]:
+        """Its tags."""
 
 
 class Talk(Struct, frozen=True, kw_only=True):
@@ -152,7 +167,7 @@ def spoken(talk: Talk, message: Message, conversation: Conversation) -> dict[str
 def new_message(
     ports: ApiPorts,
     talk: Talk,
-    wanted: CreateMessage | GetOrCreateMessage | ImportedMessage | FirstMessage,
+    wanted: Said,
     clock: Clock | None = None,
 ) -> Message:
     """What *talk* says; with *clock*, at that time."""
@@ -160,7 +175,7 @@ def new_message(
     return Message(
         id=id, created_at=at, updated_at=at, type=wanted.type, payload=wanted.payload,
         direction=_direction(talk), user_id=talk.user.id, conversation_id=talk.conversation.id,
-        tags=given(wanted.tags), origin=wanted.origin,
+        tags=given(wanted.tags), origin=getattr(wanted, "origin", UNSET),
     )  # fmt: skip
 
 

@@ -77,6 +77,15 @@ INTEGRATION = (
         ),
     ),
     _runtime(
+        method="POST", path="/v1/chat/actions", name="callAction",
+        summary="Call an action of the integration itself",
+        act=integrations.call_action, body=r.CallAction, answer=r.ActionAnswer,
+        example=Example(
+            body={"type": "closeTicket", "input": {"ticket": "T-42"}},
+            answer={"output": {"closed": True}, "meta": {"cached": False}},
+        ),
+    ),
+    _runtime(
         method="POST", path="/v1/chat/analytics", name="trackAnalytics", summary="Count something",
         act=integrations.track, body=r.Analytics, answer=r.Done,
         example=Example(body={"name": "ticketsOpened", "count": 1}, answer={}),

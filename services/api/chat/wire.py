@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
+from aiohttp import web
 from msgspec import Struct
 
 from services.api.allowance import ALLOWANCE
 from services.api.chat.caller import Caller, caller_of
 from services.api.ports import PORTS
-from services.api.wire import Call, as_record, body_of, json_answer, path_of
+from services.api.wire import Call, as_record, decoded, path_of, raw_body
 from services.web import REQUEST_ID
 from shared.botpress import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from aiohttp import web
-
+    from services.api.repeats import Answer
     from services.api.wire import Operation
 
 Q = TypeVar("Q", bound=Struct)
@@ -45,14 +45,23 @@ def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[w
         caller = await caller_of(request, ports)
         request[ALLOWANCE] = ports.allowances.take(caller.home)
         request[ALLOWANCE].check()
-        call = ChatCall(
-            path=path_of(request),
-            query=query_of(request.rel_url.raw_query_string, operation.query),
-            body=await body_of(request, operation.body),
-            caller=caller,
-            id=request[REQUEST_ID],
-        )
-        return json_answer(await operation.act(ports, call), operation.status)
+        raw = b"" if operation.body is None else await raw_body(request)
+
+        async def act() -> Answer:
+            call = ChatCall(
+                path=path_of(request),
+                query=query_of(request.rel_url.raw_query_string, operation.query),
+                body=None if operation.body is None else decoded(raw, operation.body),
+                caller=caller,
+                id=request[REQUEST_ID],
+            )
+            answer = await operation.act(ports, call)
+            return operation.status, msgspec.json.encode(answer)
+
+        creates = operation.status == 201
+        once = ports.repeats.once(request, caller.home, raw, act) if creates else act()
+        status, body = await once
+        return web.Response(status=status, body=body, content_type="application/json")
 
     return handler
 

@@ -51,6 +51,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.handler: Handler = lambda _: None
+        self.action: Handler = lambda _: None
         self.status: dict[str, int] = {}  # operation: status to answer
         self.hold = 0.0
 
@@ -90,8 +91,16 @@ class Recorder:
         status = self.status.get(call.operation, 200)
         if status != 200:
             return runtime_error("no", status)
-        answer = self.handler(call.req) if call.operation == "webhook_received" else None
-        return answer or web.Response(body=b"{}")
+        return self._handled(call) or web.Response(body=b"{}")
+
+    def _handled(self, call: Call) -> web.Response | None:
+        match call.operation:
+            case "webhook_received":
+                return self.handler(call.req)
+            case "action_triggered":
+                return self.action(call.json)
+            case _:
+                return None
 
 
 async def _without_a_guess(_: web.Request, response: web.StreamResponse) -> None:

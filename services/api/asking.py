@@ -42,7 +42,7 @@ async def asked(
     try:
         (stored,) = await ports.ledger.accept([ticket])
         if stored.status == "full":
-            raise unavailable("the queue is full, nothing was removed", 10)
+            raise unavailable("the queue is full, nothing was done", 10)
         async with asyncio.timeout(patience):
             return await reply
     except TimeoutError:
