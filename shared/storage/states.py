@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from shared.model.installations import Installation
     from shared.storage.connection import Store
+    from shared.storage.resp import Part
     from shared.storage.vault import Vault
 
 Payload = dict[str, Any]
@@ -84,8 +85,9 @@ class States:
     ) -> StoredState:  # fmt: skip
         """Replace the whole payload, and its expiry."""
         place = _Place(installation, type, owner, name)
-        meta = self._meta(place, await self._found(place), expiry)
-        await self._put(place, "any", b"", dict(payload), meta)
+        meta = self._meta(place, None, expiry)
+        created = await self._put(place, "any", b"", dict(payload), meta)
+        meta = msgspec.structs.replace(meta, created_at=float(created or meta.created_at))
         return _state(place, dict(payload), meta)
 
     async def patch(
@@ -112,7 +114,7 @@ class States:
         if found is None or found.state.payload != dict(expected):
             return False
         meta = self._meta(place, found, found.state.expiry)
-        return await self._put(place, "same", found.sealed, dict(payload), meta)
+        return bool(await self._put(place, "same", found.sealed, dict(payload), meta))
 
     async def get_or_set(
         self, installation: Installation, type: StateType, owner: str, name: str,
@@ -197,12 +199,15 @@ class States:
         )
 
     async def _found(self, place: _Place) -> _Found | None:
-        row = await self._redis.hgetall(place.key)  # type: ignore[misc]
+        flat = await self._store.resp.call("HGETALL", place.key)
+        row = dict(zip(flat[::2], flat[1::2], strict=True))
         if b"payload" not in row:
             return None
         meta = msgspec.json.decode(row[b"meta"], type=_Meta)
+        if b"created" in row:  # older than this payload, which was put without looking
+            meta = msgspec.structs.replace(meta, created_at=float(row[b"created"]))
         if meta.expiry:
-            await self._redis.pexpire(place.key, meta.expiry)
+            await self._store.resp.call("PEXPIRE", place.key, meta.expiry)
         opened = await self._vault.open(_scope(place), f"{place.key}:payload", row[b"payload"])
         return _Found(
             _state(place, msgspec.json.decode(opened.reveal()), meta), row[b"payload"]
@@ -216,24 +221,18 @@ class States:
 
     async def _put(
         self, place: _Place, condition: str, expected: bytes, payload: Payload, meta: _Meta
-    ) -> bool:
+    ) -> bytes:
+        """When it was made first, in seconds; empty where it was not as expected."""
         webhook_id = place.installation.webhook_id
         sealed = await self._seal(place, payload)
-        reply = await self._store.scripts.run(
-            "state_put",
-            [
-                webhook_id,
-                place.key,
-                condition,
-                expected,
-                sealed,
-                msgspec.json.encode(meta),
-                meta.expiry or 0,
-            ],
+        encoded, created = msgspec.json.encode(meta), repr(meta.created_at)
+        where: list[Part] = [webhook_id, place.key, condition, expected]
+        reply = await self._store.scripts.run_fast(
+            "state_put", [*where, sealed, encoded, meta.expiry or 0, created]
         )
         if reply == -1:
             raise NotFound(f"there is no installation {webhook_id}")
-        return bool(reply)
+        return bytes(reply or b"")
 
     async def _seal(self, place: _Place, payload: Payload) -> bytes:
         return await self._vault.seal(

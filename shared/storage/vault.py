@@ -44,16 +44,17 @@ class Vault:
 
     def __init__(self, store: Store, ring: WrapsDataKeys) -> None:
         """Keep data keys in *store*, wrapped by *ring*."""
-        self._redis, self._scripts, self._ring = store.redis, store.scripts, ring
+        self._redis, self._resp = store.redis, store.resp
+        self._scripts, self._ring = store.scripts, ring
         self._open: dict[bytes, DataKey] = {}
 
     async def seal(self, scope: str, where: str, plaintext: bytes) -> bytes:
         """Seal *plaintext* for *where* (full storage key and field); makes the scope's data key if need be."""
         place = keys.key("datakey", scope)
-        wrapped = await self._redis.get(place)
+        wrapped = await self._resp.call("GET", place)
         if wrapped is None:
             await self._redis.set(place, self._ring.wrap(place, DataKey.generate()), nx=True)
-            wrapped = await self._redis.get(place)
+            wrapped = await self._resp.call("GET", place)
         if wrapped is None:
             raise SealBroken(f"the data key of {scope} was destroyed while it was made")
         return self._unwrapped(place, wrapped).seal(where, plaintext)
@@ -61,7 +62,7 @@ class Vault:
     async def open(self, scope: str, where: str, sealed: bytes) -> Secret:
         """What was sealed; raises `SealBroken` when it was moved, altered or its data key was destroyed."""
         place = keys.key("datakey", scope)
-        wrapped = await self._redis.get(place)
+        wrapped = await self._resp.call("GET", place)
         if wrapped is None:
             raise SealBroken(f"the data key of {scope} was destroyed")
         return self._unwrapped(place, wrapped).open(where, sealed)
