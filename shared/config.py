@@ -61,6 +61,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front, whose many connections are let in"),
     Variable("ingress_bind", read.bind, "127.0.0.1:8080", "address of the public listener"),
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
+    Variable("chat_bind", read.optional_bind, "", "one more listener, for integrations' servers: `/v1/chat` alone"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
     Variable("retention", retention, DEFAULT, "how long, and how much, of what is closed is kept; write what differs"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
@@ -87,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...]
     ingress_bind: Bind
     api_bind: Bind
+    chat_bind: Bind | None
     workers: int
     retention: Retention
     log: LogSettings

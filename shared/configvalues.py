@@ -142,6 +142,16 @@ def bind(text: str) -> Bind:
     return Bind(host[1:-1] if is_bracketed else host, int(port))
 
 
+def optional_bind(text: str) -> Bind | None:
+    """
+    Read `host:port`, or nothing.
+
+    >>> optional_bind("") is None
+    True
+    """
+    return bind(text) if text else None
+
+
 def store_url(text: str) -> str:
     """Read the URL of a store; a wrong one is refused without repeating it, as it may hold a password."""
     is_socket = text.startswith("unix:///")

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.api.allowance import tell
 from services.api.auth import staff_only
+from services.api.chat.operations import RUNTIME
 from services.api.chat.wire import chat_handler_of
 from services.api.console.pages import add_console
 from services.api.gauges import gauges
@@ -20,16 +21,15 @@ from services.api.wire import handler_of
 from services.web import add_health, add_metrics, web_app
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.api.wire import Operation
     from services.web import Handler
 
 
 def api_app(ports: ApiPorts) -> web.Application:
     """The app of the staff port: staff calls, Botpress's runtime API at `/v1/chat`, and the console."""
-    app = web_app(ports.edge)
-    app[PORTS] = ports
-    app.on_response_prepare.append(tell)
-    _add_operations(app)
+    app = _app(ports, OPERATIONS)
     _add_document(app, ports.settings.api_url)
     add_health(app, lambda: _store_of(ports))
     add_metrics(app, lambda: gauges(ports))
@@ -37,14 +37,29 @@ def api_app(ports: ApiPorts) -> web.Application:
     return app
 
 
+def chat_app(ports: ApiPorts) -> web.Application:
+    """An app of the runtime API alone, for integrations' servers that must not reach the staff port."""
+    app = _app(ports, RUNTIME)
+    add_health(app)
+    return app
+
+
+def _app(ports: ApiPorts, operations: Sequence[Operation]) -> web.Application:
+    app = web_app(ports.edge)
+    app[PORTS] = ports
+    app.on_response_prepare.append(tell)
+    _add_operations(app, operations)
+    return app
+
+
 async def _store_of(ports: ApiPorts) -> dict[str, Any]:
     return {"store": msgspec.to_builtins(await ports.promise())}
 
 
-def _add_operations(app: web.Application) -> None:
+def _add_operations(app: web.Application, all_of_them: Sequence[Operation]) -> None:
     """One resource per path, so that a wrong method is told which ones are right."""
     by_path: dict[str, list[Operation]] = defaultdict(list)
-    for operation in OPERATIONS:
+    for operation in all_of_them:
         by_path[operation.path].append(operation)
     for path, operations in by_path.items():
         resource = app.router.add_resource(path)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from services.api.app import api_app
+from services.api.app import api_app, chat_app
 from services.api.ports import ApiSettings, ports_over
 from services.api.publishing import publish_found
 from services.listener import serve
@@ -43,11 +43,12 @@ async def run(settings: Settings) -> None:
         found = (*built_in(), *from_folders(settings.integrations))
         for name in await publish_found(ports.definitions, scripts, found):
             log.info("definition.published", name=name)
-        runner = await serve(
-            api_app(ports), edge, settings.api_bind.host, settings.api_bind.port
-        )
-        stack.push_async_callback(runner.cleanup)
-        log.info("process.started", name="api", port=runner.port)
+        apps = ((api_app, settings.api_bind), (chat_app, settings.chat_bind))
+        for app, bind in apps:
+            if bind is not None:
+                runner = await serve(app(ports), edge, bind.host, bind.port)
+                stack.push_async_callback(runner.cleanup)
+                log.info("process.started", name="api", port=runner.port)
         await _told_to_stop()
         log.info("process.stopped", name="api")
 

@@ -12,6 +12,8 @@ from aiohttp import ClientSession
 
 from services.api import examples
 from services.api.allowance import Allowances
+from services.api.app import chat_app
+from services.listener import serve
 from shared.botpress import bot_user_id
 from tests.contracts.storage_builders import FakeClock
 from tests.journeys.api_builders import TOKEN, Api, running_api
@@ -116,6 +118,25 @@ class TestWhoMayCall:
         revoked = await one.get(TOKENS)
 
         assert (403, 401) == (gone.status, revoked.status)
+
+
+async def test_a_listener_of_its_own_knows_no_staff_calls(api, one):
+    runner = await serve(chat_app(api.ports), api.ports.edge, "127.0.0.1", 0)
+    try:
+        there = Api(api.session, api.ports, f"http://127.0.0.1:{runner.port}")
+        known = await there.get(TOKENS, headers=one.headers)
+        unknown = [
+            (await there.get(path)).status
+            for path in ("/v1/admin/bots", "/metrics", "/", "/openapi.json", "/login")
+        ]
+        async with api.session.get(f"{there.origin}/health") as said:
+            health = await said.text()
+    finally:
+        await runner.cleanup()
+
+    assert (404, "No State found") == (known.status, known.message)
+    assert [404] * 5 == unknown
+    assert "ok" == health
 
 
 class TestRefusals:
