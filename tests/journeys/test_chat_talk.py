@@ -190,6 +190,11 @@ class TestConversations:
             found = await every_page(one, CONVERSATIONS, "conversations", **query)
             assert [one_["id"] for one_ in wanted] == found, query
 
+    async def test_are_not_filtered_by_halves(self, one):
+        said = await one.get(CONVERSATIONS, minMessageCount=3)
+
+        assert (400, "InvalidQuery") == (said.status, said.type)
+
     async def test_have_participants(self, one):
         user, conversation = await one.talk()
         other = (await one.made("user"))["id"]

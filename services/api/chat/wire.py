@@ -16,7 +16,7 @@ from services.api.chat.caller import Caller, caller_of
 from services.api.ports import PORTS
 from services.api.wire import Call, as_record, decoded, path_of, raw_body
 from services.web import REQUEST_ID
-from shared.botpress import invalid
+from shared.botpress import Refusal, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +28,8 @@ Q = TypeVar("Q", bound=Struct)
 B = TypeVar("B")
 
 _TAG = "tags."
+# Filters of the client that are not done here: to leave one out in silence would return what nobody asked for.
+_UNKNOWN_FILTERS = frozenset({"minMessageCount", "maxMessageCount", "rangeField", "workflowId"})
 
 
 class ChatCall(Call[Q, B], frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ def query_of(raw: str, record: type[Q]) -> Q:
 
     What follows the first dot is the tag's name, dots included.
     """
+    _refuse_filters(raw)
     values: dict[str, list[str]] = defaultdict(list)
     tags: dict[str, str] = {}
     for name, value in parse_qsl(raw, keep_blank_values=True):
@@ -81,6 +84,13 @@ def query_of(raw: str, record: type[Q]) -> Q:
             values[name.removesuffix("[]")].append(value)
     found = {name: _one_or_all(name, given, record) for name, given in values.items()}
     return as_record(found | ({"tags": tags} if tags else {}), record, "query", strict=False)
+
+
+def _refuse_filters(raw: str) -> None:
+    for name, _ in parse_qsl(raw, keep_blank_values=True):
+        if name in _UNKNOWN_FILTERS:
+            message = f"{name}: Waypost does not filter by it (leave it out)"
+            raise Refusal("InvalidQuery", message, metadata={"field": name})
 
 
 def _one_or_all(name: str, given: list[str], record: type[Struct]) -> Any:
