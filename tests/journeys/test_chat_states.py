@@ -49,6 +49,22 @@ class TestAState:
         assert {"conversationId", "userId", "expiry", "expiresAt"}.isdisjoint(state)
         assert state["createdAt"].endswith("Z")
 
+    async def test_may_hold_what_javascript_cut_in_two(self, one):
+        """`JSON.stringify` writes half a surrogate pair as it is; no event may be lost for it."""
+        raw = rb'{"payload":{"cut":"x\ud83d","low":"\ude00","both":"\ud83d\ude00","text":"\\ud83d"}}'
+        said = await one.post(TOKENS, raw)
+
+        wanted = {"cut": "x\ufffd", "low": "\ufffd", "both": "😀", "text": r"\ud83d"}
+        assert wanted == said.body["state"]["payload"] == await payload(one)
+
+    async def test_keeps_numbers_as_they_are(self, one):
+        raw = b'{"payload":{"id":123456789012345678901234567890,"n":0.1,"e":-1e-7}}'
+        said = await one.post(TOKENS, raw)
+
+        assert {"id": 123456789012345678901234567890, "n": 0.1, "e": -1e-7} == said.body[
+            "state"
+        ]["payload"]
+
     async def test_that_is_not_there_is_a_404_in_the_words_that_integrations_compare(self, one):
         for said in (
             await one.get(TOKENS),

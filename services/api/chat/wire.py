@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin
@@ -28,6 +29,10 @@ Q = TypeVar("Q", bound=Struct)
 B = TypeVar("B")
 
 _TAG = "tags."
+_ESCAPED = re.compile(
+    rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(?P<half>u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.DOTALL,
+)
 # Filters of the client that are not done here: to leave one out in silence would return what nobody asked for.
 _UNKNOWN_FILTERS = frozenset({"minMessageCount", "maxMessageCount", "rangeField", "workflowId"})
 
@@ -53,7 +58,7 @@ def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[w
             call = ChatCall(
                 path=path_of(request),
                 query=query_of(request.rel_url.raw_query_string, operation.query),
-                body=None if operation.body is None else decoded(raw, operation.body),
+                body=None if operation.body is None else decoded(whole(raw), operation.body),
                 caller=caller,
                 id=request[REQUEST_ID],
             )
@@ -66,6 +71,16 @@ def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[w
         return web.Response(status=status, body=body, content_type="application/json")
 
     return handler
+
+
+def whole(raw: bytes) -> bytes:
+    r"""
+    JSON without halves of characters, which JavaScript makes where it cuts a text and which are no Unicode.
+
+    >>> whole(b'["\\ud83d", "\\ud83d\\ude00", "\\\\ud83d"]')
+    b'["\\ufffd", "\\ud83d\\ude00", "\\\\ud83d"]'
+    """
+    return _ESCAPED.sub(lambda found: rb"\ufffd" if found["half"] else found[0], raw)
 
 
 def query_of(raw: str, record: type[Q]) -> Q:
