@@ -1,7 +1,7 @@
 """
 `python -m bench.runtime_api`: how long a state takes to be written and read over HTTP, one call after the other.
 
-Caller, api and an embedded Valkey (`appendfsync always`) share this machine. In milliseconds, the caller's own time included.
+Caller, api and an embedded Valkey (`appendfsync always`) share this machine. Milliseconds, the caller's own included.
 """
 
 from __future__ import annotations
