@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from statistics import median
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from bench.programs import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -24,6 +31,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     def say(self, what: str) -> None:
         """Show how far it is."""
         print(f"{time.monotonic() - self.began:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def peer(self, name: str) -> Iterator[None]:
+        """One contender's turn: a peer that fails is left out, and the rest goes on."""
+        try:
+            yield
+        except Failed as error:
+            self.say(f"{name} is left out: {error}")
 
     def count(self, usual: int, at_least: int = 500) -> int:
         """A count of jobs in this run's size, in hundreds."""

@@ -41,6 +41,9 @@ class Limits:
     headers: int = 128
     connections: int = 2000
     connections_per_address: int = 64
+    shares_port: bool = (
+        False  # with other processes: the kernel gives each its part of the connections
+    )
     uncounted: tuple[Network, ...] = (
         ipaddress.ip_network("127.0.0.0/8"),
         ipaddress.ip_network("::1/128"),
@@ -141,7 +144,7 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application, edge: Edge, limits: Limits) -> None:
         """Hand aiohttp the values it lets us choose; its own access log, which has the query, is off."""
-        self._limits, self._edge = limits, edge
+        self.limits, self._edge = limits, edge
         super().__init__(
             app,
             access_log=None,
@@ -155,7 +158,7 @@ class Runner(web.AppRunner):
         )
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._limits, self._edge)
+        return _Server(await super()._make_server(), self.limits, self._edge)
 
     @property
     def port(self) -> int:
@@ -177,7 +180,8 @@ async def serve(
     runner = Runner(app, edge, limits or Limits())
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        shares = runner.limits.shares_port or None
+        await web.TCPSite(runner, host, port, backlog=1024, reuse_port=shares).start()
     except OSError as error:
         await runner.cleanup()
         raise SetupFailed(

@@ -60,6 +60,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("return_to", read.origins, "", "origins to which a connect page may send users back"),
     Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front, whose many connections are let in"),
     Variable("ingress_bind", read.bind, "127.0.0.1:8080", "address of the public listener"),
+    Variable("ingress_processes", read.processes, "1", "ingress processes that share the public port"),
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("chat_bind", read.optional_bind, "", "one more listener, for integrations' servers: `/v1/chat` alone"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
@@ -87,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     return_to: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
     ingress_bind: Bind
+    ingress_processes: int
     api_bind: Bind
     chat_bind: Bind | None
     workers: int

@@ -227,6 +227,16 @@ def workers(text: str) -> int:
     return int(text)
 
 
+def processes(text: str) -> int:
+    """Read how many processes share a port."""
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise Unreadable(
+            f"{text!r} is not a number of processes",
+            f"write a number from 1 to {_MOST_WORKERS}",
+        )
+    return int(text)
+
+
 def log(text: str) -> LogSettings:
     """
     Read level and form, in any order.

@@ -89,8 +89,8 @@ class InstallationsPort(Protocol):
     async def by_webhook_id(self, webhook_id: str) -> Installation | None:
         """One installation."""
 
-    async def secret_configuration(self, webhook_id: str) -> Secret | None:
-        """Its secret fields as JSON; None when there are none."""
+    async def opened(self, webhook_id: str) -> tuple[Installation, Secret | None] | None:
+        """One installation, and its secret fields as JSON where it has some."""
 
     async def update(self, webhook_id: str, **parts: Any) -> None:
         """Change some parts."""
@@ -159,6 +159,9 @@ class SecretsPort(Protocol):
 
     async def reveal(self, integration: str, name: str) -> Secret | None:
         """One secret."""
+
+    async def all(self, integration: str) -> Mapping[str, Secret]:
+        """All that are set."""
 
     async def names(self, integration: str) -> Sequence[str]:
         """Which are set."""

@@ -33,12 +33,13 @@ class Installed(Struct, frozen=True, kw_only=True):
 
 async def installed(tools: Tools, webhook_id: str) -> Installed:
     """Load it; `Permanent` when it was uninstalled."""
-    installation = await tools.installations.by_webhook_id(webhook_id)
-    if installation is None:
+    found = await tools.installations.opened(webhook_id)
+    if found is None:
         raise Permanent("the installation was removed")
+    installation, secret = found
     definition = await _definition_of(installation, tools)
     configuration = dict(installation.configuration)
-    if secret := await tools.installations.secret_configuration(webhook_id):
+    if secret is not None:
         configuration |= msgspec.json.decode(secret.reveal(), type=dict[str, Any])
     return Installed(
         installation=installation, definition=definition, configuration=configuration

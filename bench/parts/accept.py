@@ -35,8 +35,9 @@ def _rounds(
         for name in names:
             disk = f", fsync + {delay_ms:g} ms" if delay_ms else ""
             plan.say(f"accept: {name}, {callers} callers{disk}, round {number}")
-            taken[name].append(_one(plan, name, delay_ms, callers))
-    return {name: middle(rows) for name, rows in taken.items()}
+            with plan.peer(name):
+                taken[name].append(_one(plan, name, delay_ms, callers))
+    return {name: middle(rows) for name, rows in taken.items() if rows}
 
 
 def _one(plan: Plan, name: str, delay_ms: float, callers: int) -> dict[str, float]:

@@ -34,18 +34,15 @@ def whole(plan: Plan) -> dict[str, Any]:
     for number in range(1, plan.rounds + 1):
         for name, taken in rows.items():
             plan.say(f"whole: {name}, as much as it carries, round {number}")
-            taken.append(_capacity(plan, name))
-    found = {name: middle(taken) for name, taken in rows.items()}
-    return {
-        "of": found,
-        "at": {
-            name: {
-                f"{share:.0%}": _visits(plan, name, row["perSecond"] * share)
-                for share in SHARES
-            }
-            for name, row in found.items()
-        },
-    }
+            with plan.peer(name):
+                taken.append(_capacity(plan, name))
+    found = {name: middle(taken) for name, taken in rows.items() if taken}
+    visits: dict[str, dict[str, Any]] = {name: {} for name in found}
+    for name, row in found.items():
+        for share in SHARES:
+            with plan.peer(name):
+                visits[name][f"{share:.0%}"] = _visits(plan, name, row["perSecond"] * share)
+    return {"of": found, "at": visits}
 
 
 def _capacity(plan: Plan, name: str) -> dict[str, float]:

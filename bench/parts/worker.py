@@ -35,22 +35,26 @@ def work(plan: Plan) -> dict[str, Any]:
     for number in range(1, plan.rounds + 1):
         for name, rows in taken.items():
             plan.say(f"worker: {name}, no-op jobs, round {number}")
-            rows.append(_throughput(plan, name))
-    found = {name: middle(rows) for name, rows in taken.items()}
+            with plan.peer(name):
+                rows.append(throughput(plan, name))
+    found = {name: middle(rows) for name, rows in taken.items() if rows}
+    at50, at_half = {}, {}
+    for name, row in found.items():
+        with plan.peer(name):
+            at50[name] = _latency(plan, name, 50)
+            if name in {WAYPOST, QUEUE, TUNED_ARQ}:
+                at_half[name] = _latency(plan, name, row["perSecond"] / 2)
     return {
         "of": found,
-        "at50": {name: _latency(plan, name, 50) for name in found},
-        "atHalf": {
-            name: _latency(plan, name, row["perSecond"] / 2)
-            for name, row in found.items()
-            if name in {WAYPOST, QUEUE, TUNED_ARQ}
-        },
+        "at50": at50,
+        "atHalf": at_half,
         "idleCpuPercent": _idle(plan),
         "slots": _slots(plan),
     }
 
 
-def _throughput(plan: Plan, name: str) -> dict[str, float]:
+def throughput(plan: Plan, name: str) -> dict[str, float]:
+    """A worker that finds everything waiting."""
     count = plan.count(JOBS.get(name, SLOWER))
     with store() as server:
         env = _env(server, name) | {"BENCH_COUNT": str(count), "BENCH_RATE": "0"}
@@ -58,7 +62,7 @@ def _throughput(plan: Plan, name: str) -> dict[str, float]:
         finished(producer(name), core=None, env=env, log=log, seconds=120)
         commands, used = server.commands(), server.program.cpu()
         with running(worker(name), core=FIRST, env=env, log=log) as program:
-            told = program.told(120)
+            told = program.told(45)
             time.sleep(0.5)
             commands, used = server.commands() - commands, server.program.cpu() - used
     return {

@@ -69,7 +69,8 @@ async def running(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         token = keyfiles.admin_token(settings)
         children = Children(_environment(settings, environ, url, token))
         stack.push_async_callback(children.stop)
-        for program in (API, INGRESS, *_workers(settings.workers)):
+        ingresses = _several(INGRESS, settings.ingress_processes)
+        for program in (API, *ingresses, *_several(WORKER, settings.workers)):
             await children.start(program)
         await _answering(settings, children)
         stack.enter_context(announced(settings))
@@ -78,8 +79,12 @@ async def running(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         )
 
 
-def _workers(count: int) -> list[Program]:
-    return [Program(name=f"worker-{n}", module=WORKER.module) for n in range(1, count + 1)]
+def _several(program: Program, count: int) -> list[Program]:
+    if program is INGRESS and count == 1:
+        return [INGRESS]
+    return [
+        Program(name=f"{program.name}-{n}", module=program.module) for n in range(1, count + 1)
+    ]
 
 
 def _environment(
@@ -96,6 +101,7 @@ def _environment(
         "WAYPOST_PUBLIC_URL": settings.public_url,
         "WAYPOST_API_URL": settings.api_url,
         "WAYPOST_INGRESS_BIND": str(settings.ingress_bind),
+        "WAYPOST_INGRESS_PROCESSES": str(settings.ingress_processes),
         "WAYPOST_API_BIND": str(settings.api_bind),
         "WAYPOST_EGRESS_ALLOW": ",".join(allowed),
     }

@@ -57,7 +57,10 @@ async def run(settings: Settings) -> None:
 def _limits(settings: Settings) -> Limits:
     """Callers behind a proxy that we trust share its address, so they are not counted by it."""
     usual = Limits()
-    return Limits(uncounted=(*usual.uncounted, *settings.trusted_proxies))
+    return Limits(
+        uncounted=(*usual.uncounted, *settings.trusted_proxies),
+        shares_port=settings.ingress_processes > 1,
+    )
 
 
 async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> IngressPorts:

@@ -29,6 +29,7 @@ class Store:
         self.redis: StoreClient = client(url, socket_timeout)
         self.blocking: StoreClient = blocking_client(url)
         self.resp = RespConnection(self.address, deadline=socket_timeout)
+        self.redis.narrow = self.resp
         self.scripts = Scripts(self.redis, self.resp)
 
     async def open(self) -> None:

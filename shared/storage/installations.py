@@ -131,6 +131,17 @@ class Installations:
             else None
         )
 
+    async def opened(self, webhook_id: str) -> tuple[Installation, Secret | None] | None:
+        """The installation and its secret fields, in one question; None where there is none."""
+        row = await self._redis.hgetall(_home(webhook_id))  # type: ignore[misc]
+        found = installation_of(webhook_id, row)
+        if found is None:
+            return None
+        if not (sealed := row.get(b"sealed")):
+            return found, None
+        vault = self._needed_vault()
+        return found, await vault.open(scope(webhook_id), place(webhook_id), sealed)
+
     def _needed_vault(self) -> Vault:
         if self._vault is None:
             raise SetupFailed(

@@ -74,9 +74,12 @@ audit                              stream  who changed what
 
 from __future__ import annotations
 
+import re
+
 BRAND = "waypost"
 LAYOUT = "1"
 CELL = "c0"
+_STRUCTURE = re.compile("[%:{}]")
 
 
 def prefix(cell: str = CELL) -> str:
@@ -108,7 +111,7 @@ def key(*parts: str, cell: str = CELL) -> str:
     >>> key("identifier", "a:b", "c") == key("identifier", "a", "b:c")
     False
     """
-    return ":".join((prefix(cell), *(escape(part) for part in parts)))
+    return ":".join([prefix(cell), *map(escape, parts)])
 
 
 def escape(part: str) -> str:
@@ -118,6 +121,8 @@ def escape(part: str) -> str:
     >>> escape("handle/name:x%{y}")
     'handle/name%3Ax%25%7By%7D'
     """
+    if not _STRUCTURE.search(part):
+        return part
     for character in "%:{}":
         part = part.replace(character, f"%{ord(character):02X}")
     return part

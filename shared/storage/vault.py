@@ -14,7 +14,7 @@ from shared.secret import DataKey, Secret
 from shared.storage import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.storage.connection import Store
 
@@ -61,11 +61,15 @@ class Vault:
 
     async def open(self, scope: str, where: str, sealed: bytes) -> Secret:
         """What was sealed; raises `SealBroken` when it was moved, altered or its data key was destroyed."""
+        return (await self.opener(scope))(where, sealed)
+
+    async def opener(self, scope: str) -> Callable[[str, bytes], Secret]:
+        """`open` for several values of *scope*, for one question to the store."""
         place = keys.key("datakey", scope)
         wrapped = await self._resp.call("GET", place)
         if wrapped is None:
             raise SealBroken(f"the data key of {scope} was destroyed")
-        return self._unwrapped(place, wrapped).open(where, sealed)
+        return self._unwrapped(place, wrapped).open
 
     async def forget(self, scope: str) -> bool:
         """Destroy the scope's data key, and with it all that was sealed; False when there was none."""
@@ -110,6 +114,15 @@ class Secrets:
         if sealed is None:
             return None
         return await self._vault.open(_scope(integration), _place(integration, name), sealed)
+
+    async def all(self, integration: str) -> dict[str, Secret]:
+        """All that are set."""
+        sealed = await self._redis.hgetall(keys.key("secret", integration))  # type: ignore[misc]
+        if not sealed:
+            return {}
+        opened = await self._vault.opener(_scope(integration))
+        named = sorted((name.decode(), value) for name, value in sealed.items())
+        return {name: opened(_place(integration, name), value) for name, value in named}
 
     async def names(self, integration: str) -> Sequence[str]:
         """Which are set."""

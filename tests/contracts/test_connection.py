@@ -120,6 +120,45 @@ class TestTheNarrowConnection:
             assert b"PONG" == thread.submit(uvloop.run, ask()).result(10)
 
 
+class TestTheClientOverTheNarrowConnection:
+    """What every job asks goes that way; it must look as redis-py's own way does."""
+
+    async def test_replies_have_the_same_shape(self, store: Store) -> None:
+        async def told() -> list[object]:
+            asked = store.redis
+            return [
+                await asked.hgetall("h"), await asked.hgetall("none"), await asked.hget("h", "a"),
+                await asked.hmget("h", ["a", "c"]), await asked.hkeys("h"), await asked.get("t"),
+                await asked.get("none"), await asked.smembers("s"), await asked.exists("h", "none"),
+                await asked.hexists("h", "a"), await asked.publish("c", b"m"),
+            ]  # fmt: skip
+
+        await store.redis.hset("h", mapping={"a": b"\xff", "b": 2})
+        await store.redis.set("t", "x")
+        await store.redis.sadd("s", "one", "two")
+        narrow = await told()
+        store.redis.narrow = None
+
+        assert await told() == narrow
+        assert {b"a": b"\xff", b"b": b"2"} == narrow[0]
+
+    async def test_errors_are_the_same(self, store: Store) -> None:
+        await store.redis.set("t", "x")
+        with pytest.raises(CommandRefused, match="WRONGTYPE"):
+            await store.redis.hgetall("t")
+
+    async def test_what_may_take_long_does_not_hold_up_what_is_short(
+        self, store: Store
+    ) -> None:
+        """Blocking reads and subscriptions have connections of their own."""
+        reading = asyncio.create_task(store.blocking.xread({"none": "0"}, block=2000))
+        await asyncio.sleep(0.05)
+
+        assert await store.redis.get("none") is None
+        assert not reading.done()
+        reading.cancel()
+
+
 class TestConnecting:
     @pytest.mark.parametrize(
         "url", ["http://x", "redis", "unix://", "redis://h:port", "redis://h/x/y"]

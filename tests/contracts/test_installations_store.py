@@ -36,6 +36,23 @@ async def bind(
     )
 
 
+async def test_an_installation_and_its_secret_fields_are_read_at_once(store: Store) -> None:
+    installations = Installations(store, Vault(store, KeyRing.generate()))
+    sealed = await installations.sealed("w1", b'{"token":"x"}')
+    await installations.create(an_installation(webhook_id="w1"), sealed)
+    await installations.create(an_installation(webhook_id="w2", alias="other"))
+
+    (first, secret), (second, none) = (
+        await installations.opened("w1"),
+        await installations.opened("w2"),
+    )
+
+    assert await installations.by_webhook_id("w1") == first
+    assert b'{"token":"x"}' == secret.reveal()
+    assert ("w2", None) == (second.webhook_id, none)
+    assert await installations.opened("nobody") is None
+
+
 async def test_what_was_created_is_found_by_id_alias_and_hook(
     store: Store, installations: Installations
 ) -> None:

@@ -72,6 +72,18 @@ async def test_after_a_rotation_the_old_key_of_the_ring_can_go(store: Store) -> 
 
 
 class TestSecrets:
+    async def test_all_of_an_integration_are_read_at_once(self, store: Store) -> None:
+        secrets = Secrets(store, Vault(store, KeyRing.generate()))
+        await secrets.set("slack", "B", Secret(b"2"))
+        await secrets.set("slack", "A", Secret(b"1"))
+
+        found = await secrets.all("slack")
+
+        assert [("A", b"1"), ("B", b"2")] == [
+            (name, one.reveal()) for name, one in found.items()
+        ]
+        assert {} == await secrets.all("linear")
+
     async def test_they_are_set_replaced_and_listed_by_name(self, store: Store) -> None:
         secrets = Secrets(store, Vault(store, KeyRing.generate()))
         await secrets.set("slack", "CLIENT_SECRET", Secret(b"one"))

@@ -95,6 +95,20 @@ async def runner(edge) -> AsyncIterator[Runner]:
     await runner.cleanup()
 
 
+async def test_processes_that_are_told_to_share_a_port_do_and_others_are_refused(edge) -> None:
+    shared = Limits(shares_port=True)
+    first = await serve(web_app(edge), edge, "127.0.0.1", 0, shared)
+    second = await serve(web_app(edge), edge, "127.0.0.1", first.port, shared)
+    try:
+        with pytest.raises(SetupFailed, match="cannot listen"):
+            await serve(web_app(edge), edge, "127.0.0.1", first.port)
+
+        assert first.port == second.port
+    finally:
+        await first.cleanup()
+        await second.cleanup()
+
+
 @pytest_asyncio.fixture
 async def client(runner) -> AsyncIterator[ClientSession]:
     async with ClientSession(f"http://127.0.0.1:{runner.port}") as session:

@@ -62,6 +62,13 @@ class TestWhereSettingsComeFrom:
         assert (4, "error", Bind("::1", 1)) == (found.workers, found.log.level, found.api_bind)
         assert "http://[::1]:1" == found.api_url
 
+    def test_a_number_of_processes_is_a_number(self, tmp_path: Path) -> None:
+        assert 1 == settings(tmp_path).ingress_processes
+        assert 2 == settings(tmp_path, INGRESS_PROCESSES="2").ingress_processes
+        for wrong in ("0", "many", "-1"):
+            with pytest.raises(SetupFailed, match="WAYPOST_INGRESS_PROCESSES.*number"):
+                settings(tmp_path, INGRESS_PROCESSES=wrong)
+
     def test_a_secret_may_lie_in_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("0123456789abcdef\n")
 

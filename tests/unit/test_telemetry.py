@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import io
 import logging
@@ -65,6 +66,32 @@ class TestALine:
         assert 1 == len(lines.getvalue().splitlines())
         assert "/oauth?[hidden]" in lines.getvalue()
         assert "worker" in lines.getvalue()
+
+
+async def test_lines_of_one_turn_of_the_loop_are_written_together_and_a_warning_at_once(
+    lines: io.StringIO,
+) -> None:
+    telemetry.configure(LogSettings("info", "json"), to=lines)
+    log = telemetry.get_logger()
+    log.info("a.happened")
+    log.info("b.happened")
+    before = lines.getvalue()
+    await asyncio.sleep(0)
+    after_a_turn = lines.getvalue()
+    log.info("c.happened")
+    log.warning("d.happened")
+
+    assert "" == before
+    assert 2 == after_a_turn.count("\n")
+    told = [orjson.loads(line)["event"] for line in lines.getvalue().splitlines()]
+    assert ["a.happened", "b.happened", "c.happened", "d.happened"] == told
+
+
+def test_text_that_is_no_utf8_still_makes_a_line(lines: io.StringIO) -> None:
+    telemetry.configure(LogSettings("info", "json"), to=lines)
+    telemetry.get_logger().info("name.seen", name="\udcff")
+
+    assert "name.seen" in lines.getvalue()
 
 
 def test_a_json_line_is_one_object_with_level_and_time(lines: io.StringIO) -> None:

@@ -60,9 +60,6 @@ def _nothing(value: Any) -> str:
 
 async def event_of(visit: Visit, tools: Tools) -> dict[str, Any]:
     """What the extract and fallback scripts read."""
-    named = {
-        name: secret.reveal().decode("utf-8", "replace")
-        for name in await tools.secrets.names(visit.definition.name)
-        if (secret := await tools.secrets.reveal(visit.definition.name, name))
-    }
+    found = await tools.secrets.all(visit.definition.name)
+    named = {name: secret.reveal().decode("utf-8", "replace") for name, secret in found.items()}
     return script_event(visit.raw, named)

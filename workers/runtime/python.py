@@ -91,12 +91,8 @@ class PythonRuntime:
             ) from error
 
     async def _context(self, record: Record, owner: Installed, *, in_flow: bool) -> Context:
-        names = await self._tools.secrets.names(owner.definition.name)
-        values = {
-            name: await self._tools.secrets.reveal(owner.definition.name, name)
-            for name in names
-        }
-        secrets = SecretValues({n: s.reveal().decode() for n, s in values.items() if s})
+        found = await self._tools.secrets.all(owner.definition.name)
+        secrets = SecretValues({name: one.reveal().decode() for name, one in found.items()})
         return Context(self._tools, record, owner, secrets, in_flow=in_flow)
 
 
