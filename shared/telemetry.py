@@ -45,7 +45,6 @@ EVENTS: Final[dict[str, str]] = {
     "store.promise": "what a 2xx is worth on this store: durable",
     "store.unavailable": "the store does not answer; what is under way is tried again: worker, error",
     "store.pressure": "the store is nearly full, or no longer: full, used, maxmemory (bytes)",
-    "installation.disconnected": "its provider said that it is over: integration, record",
     "record.settled": "a record ended, or comes again: record, job, integration, attempt, outcome, reason, seconds",
     "record.lost": "another worker has the record; what this one did is not written: record, epoch",
     "record.broke": "a job broke in a way nobody foresaw; the line has the trace: record",

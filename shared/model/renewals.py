@@ -16,6 +16,6 @@ class Loss(Struct, frozen=True, kw_only=True):
     """A connection that was lost: its user has to connect again, or another installation took it over."""
 
     at: int  # ms since 1970
-    kind: str  # needs_reauth | taken_over
+    kind: str  # needs_reauth | taken_over | uninstalled
     identifier: str = ""  # that was taken over
     reason: str = ""

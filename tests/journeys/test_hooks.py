@@ -332,9 +332,10 @@ class TestTheEndAtTheProvider:
         assert (None, "needs_reauth", "the app was removed from the workspace") == tuple(
             after[part] for part in ("identifier", "connection", "statusReason")
         )
-        assert {"webhook", "installation.disconnected"} == {one["type"] for one in events}
+        assert {"webhook", "connection.uninstalled"} == {one["type"] for one in events}
         told = next(one for one in events if one["type"] != "webhook")
-        assert {"reason": after["statusReason"], "identifier": team} == told["payload"]
+        assert (after["statusReason"], team) == (told["payload"]["reason"], told["identifier"])
+        assert told["payload"]["connectUrl"].startswith(f"{system.origin}/connect/")
 
     async def test_is_not_that_a_users_token_was_revoked(self, system: System) -> None:
         bot, team = await system.bot(), system.account("slack")
@@ -363,7 +364,7 @@ class TestTheEndAtTheProvider:
 
         assert ("connected", team) == (after["connection"], after["identifier"])
         assert ["webhook", "webhook"] == [
-            one["type"] for one in events if one["type"] != "installation.disconnected"
+            one["type"] for one in events if one["type"] != "connection.uninstalled"
         ]
 
     async def test_is_believed_only_where_it_is_signed(self, system: System) -> None:

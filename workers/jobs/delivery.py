@@ -33,7 +33,7 @@ async def delivery(claim: Claim, tools: Tools) -> Outcome:
 
 async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tools) -> Outcome:
     """Hand *raw* to the handler of *owner*, in a slot that nobody else needs more."""
-    await end_if_uninstalled(record, raw, owner, tools)
+    await end_if_uninstalled(raw, owner, tools)
     if not owner.installation.enabled:
         return Ignored("the installation is disabled", DISABLED)
     async with tools.slots.of(owner.installation.webhook_id):

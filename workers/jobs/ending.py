@@ -4,44 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-import structlog
-
 from shared.integrations.configurations import rules_in, verify_of
 from shared.oauth import tokens_from
 from shared.signatures import UNCHECKED
 from shared.uninstalls import uninstall_in
-from workers.runtime.events import emit, event_of
 from workers.tokens import OAUTH_STATE
 
 if TYPE_CHECKING:
-    from shared.model.jobs import Record
     from shared.model.requests import RawRequest
     from workers.installed import Installed
     from workers.tools import Tools
 
-log = structlog.get_logger()
-
-DISCONNECTED = "installation.disconnected"
 USUAL_REASON = "it was removed at the provider"
 
 
-async def end_if_uninstalled(
-    record: Record, raw: RawRequest, owner: Installed, tools: Tools
-) -> None:
+async def end_if_uninstalled(raw: RawRequest, owner: Installed, tools: Tools) -> None:
     """Disconnect *owner* where *raw* says so and is signed; saying it again changes nothing."""
     found = uninstall_in(owner.definition.uninstalls, raw)
     if found is None or not _is_signed(raw, owner):
         return
     if await _was_connected_since(raw, owner, tools):
         return
-    reason, home = found.note or USUAL_REASON, owner.installation
-    if not await tools.installations.disconnect(home.webhook_id, reason):
-        return
-    log.info("installation.disconnected", integration=home.integration, record=record.id)
-    payload = {"reason": reason, "identifier": home.identifier or record.identifier}
-    told = event_of(record, owner, DISCONNECTED, payload)
-    await emit(record, msgspec.structs.replace(told, id=f"{told.id}_end"), tools)
+    await tools.installations.disconnect(
+        owner.installation.webhook_id, found.note or USUAL_REASON
+    )
 
 
 def _is_signed(raw: RawRequest, owner: Installed) -> bool:

@@ -61,7 +61,7 @@ local function release(integration, identifier, installation)
   return released
 end
 
--- Remembers that an installation's connection is lost, and why (needs_reauth, taken_over), until its bot was told.
+-- Remembers that an installation's connection is lost, and why (needs_reauth, taken_over, uninstalled), until its bot was told.
 local function lose(installation, loss, reason, identifier)
   local home = P .. 'installation:' .. escaped(installation)
   local before = redis.call('HMGET', home, 'record', 'connection')
