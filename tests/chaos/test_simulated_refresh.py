@@ -14,8 +14,8 @@ def judged(seed: int, faults: float) -> str:
     world = Refreshing(seed, faults).play()
     if world.is_silent:
         return "the tokens do not work and nobody was told"
-    if len(world.told) > world.troubles:
-        return f"{len(world.told)} times to connect again after {world.troubles} troubles"
+    if world.told and not world.troubles:
+        return "somebody was told to connect again although nothing failed"
     if not world.troubles and (world.family.is_revoked or max(world.family.uses.values()) > 1):
         return "a refresh token was used twice although nothing failed"
     return ""

@@ -4,6 +4,7 @@
 -- takes that on, and gets the next one when it has nothing else in hand (*alone*).
 local worker, limit, lease, most_crashes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local alone = ARGV[5] == '1'
+local DUTY = 2000 -- ms from one claim of the worker on duty to its next; one that died with a suspect is soon replaced
 
 local function suspect(id, at, bytes)
   move(id, 'leased', 'ready', at, bytes)
@@ -16,7 +17,7 @@ local function has_duty()
   if limit == 0 or redis.call('ZCARD', P .. 'suspects') == 0 then return false end
   redis.call('SET', P .. 'duty', worker, 'NX')
   if redis.call('GET', P .. 'duty') ~= worker then return false end
-  redis.call('PEXPIRE', P .. 'duty', lease)
+  redis.call('PEXPIRE', P .. 'duty', DUTY)
   return true
 end
 
