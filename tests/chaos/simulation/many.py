@@ -18,7 +18,7 @@ def wrong(judged: Judged, faults: float, first: int, count: int) -> list[str]:
     """One sentence per bad schedule among *count* from seed *first* on."""
     parts = [(at, min(_PART, first + count - at)) for at in range(first, first + count, _PART)]
     look = partial(_wrong_in, judged, faults)
-    if len(parts) < 20:
+    if len(parts) < 10:
         return [one for part in parts for one in look(part)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         return [one for found in pool.map(look, parts) for one in found]
