@@ -81,7 +81,9 @@ def _plain(value: Any) -> str:
 @app.command()
 def add(
     bot: Bot,
-    integration: Annotated[str, typer.Argument(help="Name of an integration")],
+    integration: Annotated[
+        str, typer.Argument(help="Name of an integration, or NAME@VERSION of a server's")
+    ],
     alias: Annotated[str, typer.Option(help="Default: the integration's name")] = "",
     kind: Annotated[
         str, typer.Option("--type", help="Configuration type, such as manual")
@@ -102,7 +104,7 @@ def add(
     wanted |= {"configurationType": kind} if kind else {}
     wanted |= {"identifier": identifier} if identifier else {}
     found = Api.from_settings().post(
-        "bots", bot, "integrations", alias or integration, body=wanted
+        "bots", bot, "integrations", alias or integration.partition("@")[0], body=wanted
     )
     if as_json:
         return show.json(found)

@@ -28,6 +28,7 @@ from shared.integrations.definition import from_stored
 from shared.integrations.spelling import Misspelt
 from shared.model.installations import Installation
 from shared.model.jobs import registration_of
+from shared.storage.definitions import integration_id_of
 
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
@@ -71,13 +72,27 @@ async def install(ports: ApiPorts, call: Call[Nothing, NewInstallation]) -> Inst
     return InstallationAnswer(installation=await seen(ports, installation.webhook_id))
 
 
-async def _integration(ports: ApiPorts, name: str) -> tuple[str, Definition]:
+async def _integration(ports: ApiPorts, named: str) -> tuple[str, Definition]:
+    """The current version of an integration, or the one that stands behind an @."""
+    name, _, version = named.partition("@")
     try:
-        return await current(ports, name)
+        return await (_version(ports, name, version) if version else current(ports, name))
     except NotFound as error:
         raise Refusal(
             "ReferenceNotFound", f"integration: {error}", metadata={"field": "integration"}
         ) from None
+
+
+async def _version(ports: ApiPorts, name: str, version: str) -> tuple[str, Definition]:
+    integration_id = integration_id_of(name, version)
+    document = await ports.definitions.by_id(integration_id)
+    definition = from_stored(document) if document else None
+    if definition is None:
+        raise NotFound(f"there is no version {version[:60]} of {name[:60]}")
+    if not definition.url:
+        problem = f"{name} is run by Waypost itself, which always runs its current version"
+        raise invalid("integration", problem, f"leave @{version} out")
+    return integration_id, definition
 
 
 def configuration_of(

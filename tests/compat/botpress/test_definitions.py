@@ -209,6 +209,24 @@ class TestAVersion:
         assert {moved["integrationId"]} == ids
         assert moved["integrationId"] == after["installation"]["integrationId"]
 
+    async def test_may_be_named_when_it_is_installed(
+        self, system: System, server: Recorder
+    ) -> None:
+        name = await an_integration(system, server)
+        await system.register({"name": name, "version": "1.1.0", "url": server.url})
+        path = f"bots/{await system.bot()}/integrations"
+        made = await system.call("POST", f"{path}/one", {"integration": f"{name}@1.0.0"})
+        none = await system.call(
+            "POST", f"{path}/two", {"integration": f"{name}@9.0.0"}, status=400
+        )
+        own = await system.call(
+            "POST", f"{path}/three", {"integration": "acme@1.0.0"}, status=400
+        )
+
+        assert integration_id_of(name, "1.0.0") == made["installation"]["integrationId"]
+        assert f"there is no version 9.0.0 of {name}" in none["message"]
+        assert "leave @1.0.0 out" in own["message"]
+
     async def test_of_another_integration_is_refused(
         self, system: System, server: Recorder
     ) -> None:

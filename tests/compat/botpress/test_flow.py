@@ -387,6 +387,20 @@ class TestAStranger:
             page.headline,
         )
 
+    @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+    async def test_may_use_any_method_where_plain_links_are_wanted(
+        self, system: System, server: Recorder, method: str
+    ) -> None:
+        one = await a_setting(system, server, stateBinding="plain")
+        server.handler = lambda _: html("<p>")
+        async with Visitor() as visitor:
+            page = await visitor.ask(method, one.at("/a%20b/c"))
+
+        assert 200 == page.status
+        assert [(method, "/oauth/a%20b/c")] == [
+            (req["method"], req["path"]) for req in server.requests
+        ]
+
     async def test_needs_no_cookie_where_the_operator_wants_plain_links(
         self, system: System, server: Recorder
     ) -> None:
