@@ -289,7 +289,7 @@ class TestWhatAPersonTypesIn:
             again = await visitor.open(f"{system.origin}{wrong.again}")
             right = await visitor.press(link, shop="my-shop")
 
-        assert 'name="shop" required placeholder="my-shop"' in shown.text
+        assert 'name="shop" required placeholder="for example my-shop"' in shown.text
         assert "Something you entered is not right" == wrong.headline
         assert shown.headline == again.headline
         assert 303 == right.status
