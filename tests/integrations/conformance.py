@@ -23,10 +23,19 @@ from tests.integrations.signers import SIGNERS, Signer, vector
 from tests.integrations.signing import Request
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = {
-    path.parent.name: path.parent
-    for path in sorted((ROOT / "shared" / "integrations").glob("*/definition.toml"))
-}
+
+
+def folders_in(place: Path) -> dict[str, Path]:
+    """Every integration in *place*, by the name of its folder."""
+    return {path.parent.name: path.parent for path in sorted(place.glob("*/definition.toml"))}
+
+
+FOLDERS = folders_in(ROOT / "shared" / "integrations")
+BY_CLICK = [
+    name
+    for name, folder in FOLDERS.items()
+    if "[oauth." in (folder / "definition.toml").read_text()
+]
 FIXTURES = Path(__file__).parent / "fixtures"
 NOON = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 ORIGIN = "https://hooks.example.test"
@@ -155,6 +164,7 @@ class WebhookCase(_Fixture, frozen=True, kw_only=True):
     parts: tuple[str, ...] | None = None  # each one's own, as JSON; None: the whole request
     event: str = ""
     reply: ReplyCase | None = None  # it is a handshake
+    uninstall: bool = False  # it says that the installation is over
 
 
 class Conformance(_Fixture, frozen=True, kw_only=True):

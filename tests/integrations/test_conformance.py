@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -32,13 +33,16 @@ from shared.oauth.lifetimes import renewable
 from shared.oauth.tokens import tokens_in
 from shared.steps.effects import perform
 from shared.steps.identify import Who, identified
+from shared.uninstalls import uninstall_in
 from shared.vrl.pool import VrlPool
 from tests.integrations.conformance import (
+    BY_CLICK,
     FOLDERS,
     NOON,
     OAuthCase,
     WebhookCase,
     definition_of,
+    folders_in,
     received,
     recorded,
     signed_as,
@@ -64,6 +68,7 @@ from tests.integrations.conformance_steps import (
 )
 
 everyone = pytest.mark.parametrize("name", FOLDERS)
+by_click = pytest.mark.parametrize("name", BY_CLICK)
 
 
 one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -77,14 +82,22 @@ async def vrl() -> AsyncIterator[VrlPool]:
 
 
 def oauth_of(name: str) -> tuple[OAuthProvider, OAuthCase]:
-    """The definition's OAuth and the provider's own; left out where the provider has none."""
+    """The definition's OAuth and the provider's own."""
     case, provider = recorded(name).oauth, definition_of(name).oauth
-    if case is None or provider is None:
-        pytest.skip(recorded(name).without_oauth)
+    assert case is not None
+    assert provider is not None
     return provider, case
 
 
 class TestFolder:
+    def test_a_new_one_is_found_and_fails_until_it_has_fixtures(self, tmp_path: Path) -> None:
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "definition.toml").write_text("")
+
+        assert {"new": tmp_path / "new"} == folders_in(tmp_path)
+        with pytest.raises(FileNotFoundError):
+            recorded("new")
+
     @everyone
     def test_it_has_recorded_fixtures(self, name: str) -> None:
         """At least one request, and a reason for whatever is left out."""
@@ -132,7 +145,7 @@ class TestFolder:
 
 
 class TestAuthorize:
-    @everyone
+    @by_click
     def test_the_browser_goes_where_the_provider_says(self, name: str) -> None:
         provider, case = oauth_of(name)
         url = urlsplit(
@@ -167,7 +180,7 @@ class TestAuthorize:
 
 
 class TestTokens:
-    @everyone
+    @by_click
     def test_the_code_is_exchanged_as_the_provider_wants_it(self, name: str) -> None:
         provider, case = oauth_of(name)
         call = exchange_of(provider, case)
@@ -188,7 +201,7 @@ class TestTokens:
         assert case.token.body in dict(call.headers)["content-type"]
         assert case.token.headers.items() <= dict(call.headers).items()
 
-    @everyone
+    @by_click
     def test_its_answers_are_read(self, name: str) -> None:
         provider, case = oauth_of(name)
         good = [one for one in case.token.answers if not one.code]
@@ -200,7 +213,7 @@ class TestTokens:
             assert expectation(one) == in_brief(tokens)
             assert one.scopes is None or one.scopes == tokens.scopes
 
-    @everyone
+    @by_click
     def test_its_refusals_are_no_success(self, name: str) -> None:
         """Whatever their status is."""
         provider, case = oauth_of(name)
@@ -212,7 +225,7 @@ class TestTokens:
                 tokens_of(provider, answered(one), now=NOON)
             assert one.code == refused.value.code
 
-    @everyone
+    @by_click
     def test_they_are_refreshed(self, name: str) -> None:
         provider, case = oauth_of(name)
         if case.refresh is None:
@@ -238,7 +251,7 @@ class TestTokens:
         assert expectation(wanted.answer) == in_brief(fresh)
         assert wanted.kept == (not provider.refresh.rotates)
 
-    @everyone
+    @by_click
     def test_they_are_exchanged_for_longer_ones(self, name: str) -> None:
         """Where the provider has such a step after the first exchange."""
         provider, case = oauth_of(name)
@@ -253,7 +266,7 @@ class TestTokens:
             assert wanted.fields == fields_in(call)
             assert expectation(wanted.answer) == in_brief(longer)
 
-    @everyone
+    @by_click
     def test_they_are_revoked(self, name: str) -> None:
         provider, case = oauth_of(name)
         call = revoke_call(provider, CLIENT, granted(provider, case), case.inputs)
@@ -271,7 +284,7 @@ class TestTokens:
 
 
 class TestIdentity:
-    @everyone
+    @by_click
     async def test_the_account_is_found(self, name: str) -> None:
         """It is the identifier that the provider's webhooks carry."""
         provider, case = oauth_of(name)
@@ -352,6 +365,20 @@ class TestWebhooks:
                 reply.body.decode(),
             ), case.about
             assert case.reply.headers.items() <= dict(reply.headers).items(), case.about
+
+    @everyone
+    def test_an_event_that_ends_an_installation_is_told_from_the_others(
+        self, name: str
+    ) -> None:
+        """And where a definition knows such events, one of them is recorded."""
+        definition, ended = definition_of(name), 0
+        for case in recorded(name).webhooks:
+            request, _ = signed_as(case, name)
+            found = uninstall_in(definition.uninstalls, received(request, name))
+
+            assert case.uninstall == (found is not None), case.about
+            ended += case.uninstall
+        assert bool(ended) == bool(definition.uninstalls)
 
     @everyone
     @one_loop
