@@ -23,6 +23,7 @@ from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
 from shared.model.operations import Operation, Revocation
 from shared.model.requests import RawRequest
+from shared.programs import ended
 from shared.secret import KeyRing, SealingKey
 from shared.storage import keys
 from shared.storage.bots import Bots, Events
@@ -206,7 +207,7 @@ def main() -> None:
         use_fast_loop()
         arq.worker.run_worker(WorkerSettings)  # type: ignore[arg-type]
     except WaypostError as error:  # a definition in a folder may be wrong too
-        raise SystemExit(f"waypost worker: {error}") from None
+        raise ended("worker", error) from None
 
 
 if __name__ == "__main__":

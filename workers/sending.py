@@ -34,13 +34,14 @@ LONGEST_PAUSE = timedelta(
 _BUSY = frozenset((429, 503))
 
 
-async def send(tools: Tools, integration: str, call: HttpCall) -> HttpAnswer:
+async def send(tools: Tools, sender: str, call: HttpCall) -> HttpAnswer:
     """
-    Send to a provider for *integration*; what is idempotent, up to three times within ten seconds.
+    Send to a provider for *sender*; what is idempotent, up to three times within ten seconds.
 
-    Raises `ProviderBusy`, without sending anything, while that host wants a pause from that integration.
+    The sender is who the provider counts: an integration, or one installation that calls with its own token. Raises
+    `ProviderBusy`, without sending anything, while that host wants a pause from that sender.
     """
-    gate = f"provider:{integration}/{urlsplit(call.url).hostname or ''}"
+    gate = f"provider:{sender}/{urlsplit(call.url).hostname or ''}"
     budget = tools.gates.budget(gate)
     budget.earn()
     attempts = AsyncRetrying(

@@ -19,6 +19,7 @@ from shared.config import Settings
 from shared.egress import may_reach
 from shared.errors import SetupFailed, WaypostError
 from shared.integrations.registry import built_in, from_folders
+from shared.programs import ended
 from shared.secret import KeyRing
 from shared.storage.connection import connect
 from shared.storage.layout import settle_layout
@@ -87,7 +88,7 @@ def main() -> None:
             )
         asyncio.run(run(settings))
     except WaypostError as error:  # a definition in a folder may be wrong too
-        raise SystemExit(f"waypost api: {error}") from None
+        raise ended("api", error) from None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from shared.errors import SetupFailed
+from shared.programs import COMES_BACK
 from shared.storage.deathwatch import stop_with_parent
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Children:
         while True:
             began = loop.time()
             code = await process.wait()
-            if code > 0 and loop.time() - began < 3:
+            if code > 0 and code != COMES_BACK and loop.time() - began < 3:
                 return self._give_up(program, code)
             log.warning("program.exited", program=program.name, code=code)
             await asyncio.sleep(0.2)

@@ -20,9 +20,10 @@ from services.listener import Limits, serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.config import Settings
-from shared.errors import SetupFailed, StoreUnavailable
+from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
+from shared.programs import ended
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -117,8 +118,8 @@ def main() -> None:
             )
         use_fast_loop()
         asyncio.run(run(settings))
-    except SetupFailed as error:
-        raise SystemExit(f"waypost ingress: {error}") from None
+    except WaypostError as error:
+        raise ended("ingress", error) from None
 
 
 if __name__ == "__main__":

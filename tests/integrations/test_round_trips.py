@@ -314,6 +314,7 @@ class TestHandshakes:
 
         assert found is not None
         assert "verification token" in found.note
+        assert "secret_" not in found.note
         reply = reply_to(found, raw, None)
         assert reply is not None
         assert 200 == reply.status

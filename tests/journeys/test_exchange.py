@@ -97,6 +97,7 @@ class TestABusyProvider:
         async with Visitor() as visitor:
             callback = await visitor.callback(link, system.account("slack"))
             page = await visitor.stay(callback)
+        await system.open_gates()
 
         assert "The provider is busy" == page.headline
         assert ["untouched"] == system.exchanges("slack", since)

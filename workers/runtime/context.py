@@ -54,9 +54,9 @@ class SecretValues:
 class Http:
     """The guarded client. Answers come back whatever their status."""
 
-    def __init__(self, tools: Tools, integration: str) -> None:
-        """Send through *tools*, for *integration*."""
-        self._tools, self._integration = tools, integration
+    def __init__(self, tools: Tools, sender: str) -> None:
+        """Send through *tools*; a pause that is asked for holds for *sender* alone, whose token it is."""
+        self._tools, self._sender = tools, sender
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """GET *url*."""
@@ -87,7 +87,7 @@ class Http:
             name="handler", method=method, url=url, headers=tuple(given), body=body,
             idempotent=method == "GET",
         )  # fmt: skip
-        return await send(self._tools, self._integration, call)
+        return await send(self._tools, self._sender, call)
 
 
 class Client:
@@ -178,7 +178,7 @@ class Context:
         self.webhook_url = f"{tools.origin}/{home.webhook_id}"
         self.secrets = secrets
         self.client = Client(tools, record, owner, in_flow=in_flow)
-        self.http = Http(tools, owner.definition.name)
+        self.http = Http(tools, owner.scope)
         self.log = structlog.get_logger().bind(integration=home.integration, record=record.id)
         self._tools, self._record, self._owner = tools, record, owner
 

@@ -1,0 +1,58 @@
+"""A program that cannot go on says why, and whether it is worth starting again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from services.cli.supervise import Children, Program
+from shared.errors import SetupFailed, StoreUnavailable, WaypostError
+from shared.programs import COMES_BACK, ended
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SetupFailed("the api needs a store", "set WAYPOST_REDIS_URL"), 1),
+        (StoreUnavailable("the store did not answer"), COMES_BACK),
+    ],
+)
+def test_it_is_told_in_one_place(
+    error: WaypostError, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code == ended("api", error).code
+    assert f"waypost api: {error}\n" == capsys.readouterr().err
+
+
+PROGRAM = """
+import pathlib, sys
+with pathlib.Path(__file__).with_name("starts").open("a") as starts:
+    starts.write("x")
+sys.exit({code})
+"""
+
+
+async def _times_started(folder: Path, code: int) -> tuple[int, bool]:
+    """How often a program that ends at once with *code* is started in a while, and whether it was given up."""
+    folder.mkdir()
+    (folder / "ending.py").write_text(PROGRAM.format(code=code))
+    children = Children({**os.environ, "PYTHONPATH": str(folder)})
+    await children.start(Program(name="ending", module="ending"))
+    await asyncio.wait([children.failed], timeout=2.0)
+    given_up = children.failed.done()
+    await children.stop()
+    return len((folder / "starts").read_text()), given_up
+
+
+async def test_what_cannot_start_is_given_up_and_what_comes_back_is_not(
+    tmp_path: Path,
+) -> None:
+    once, given_up = await _times_started(tmp_path / "a", 1)
+    often, kept = await _times_started(tmp_path / "b", COMES_BACK)
+
+    assert (1, True) == (once, given_up)
+    assert often >= 2
+    assert not kept
