@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from shared.botpress import Refusal, refusal_of
 from shared.clock import Chance, Clock, new_id
 from shared.errors import WaypostError
-from shared.metrics import CONTENT_TYPE, Metrics
+from shared.metrics import CONTENT_TYPE, Meter, Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], Awaitable[Mapping[str, Any]]]  # raises, or tells facts for people
@@ -54,20 +54,6 @@ class Log(Protocol):
         """A bug; the trace belongs to the line."""
 
 
-class Counts(Protocol):
-    """A counter."""
-
-    def inc(self) -> None:
-        """One more."""
-
-
-class Observes(Protocol):
-    """A histogram."""
-
-    def observe(self, amount: float) -> None:
-        """One observation."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """What the outermost layer of an app needs; *name* (ingress, api) tells the programs apart in metrics."""
@@ -78,18 +64,16 @@ class Edge:
     log: Log
     metrics: Metrics = field(default_factory=Metrics)
     headers: CIMultiDict[str] = field(default_factory=lambda: CIMultiDict(SECURITY_HEADERS))
-    _meters: dict[tuple[str, str, int], tuple[Counts, Observes]] = field(default_factory=dict)
+    _meters: dict[tuple[str, str, int], Meter] = field(default_factory=dict)
 
-    def meters(self, route: str, method: str, status: int) -> tuple[Counts, Observes]:
-        """The counter of such answers, and the histogram of the route's times."""
+    def meter(self, route: str, method: str, status: int) -> Meter:
+        """What counts such answers, and their times."""
         key = (route, method, status)
         if key not in self._meters:
             labels = {"program": self.name, "route": route}
-            self._meters[key] = (
-                self.metrics.counter(
-                    "http_requests_total", **labels, method=method, status=str(status)
-                ),
-                self.metrics.histogram("http_seconds", **labels),
+            told_apart = {**labels, "method": method, "status": str(status)}
+            self._meters[key] = self.metrics.meter(
+                ("http_requests_total", told_apart), ("http_seconds", labels)
             )
         return self._meters[key]
 
@@ -104,7 +88,11 @@ def _edge_of(edge: Edge) -> Any:
     async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = edge.clock.monotonic()
         request[REQUEST_ID] = new_id("call", edge.clock, edge.chance)
-        answer = await _answer(edge, request, handler)
+        try:
+            refuse_smuggling(request)
+            answer = await handler(request)
+        except Exception as error:  # noqa: BLE001 - told apart there
+            answer = _answer_to(error, edge, request)
         _stamp(edge, request, answer)
         _tell(edge, request, answer.status, edge.clock.monotonic() - started)
         return answer
@@ -112,20 +100,18 @@ def _edge_of(edge: Edge) -> Any:
     return outermost
 
 
-async def _answer(edge: Edge, request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        refuse_smuggling(request)
-        return await handler(request)
-    except web.HTTPException as said:
-        return said if said.status < 400 else refused(shaped(said), request[REQUEST_ID])
-    except WaypostError as error:
-        return refused(refusal_of(error), request[REQUEST_ID])
-    except ConnectionError:
-        raise
-    except Exception:
-        edge.log.exception("http.failed", id=request[REQUEST_ID], route=route_of(request))
-        sentence = "this is a bug of Waypost; its log has the details under the id"
-        return refused(Refusal("Internal", sentence), request[REQUEST_ID])
+def _answer_to(error: Exception, edge: Edge, request: web.Request) -> web.StreamResponse:
+    id = request[REQUEST_ID]
+    match error:
+        case web.HTTPException():
+            return error if error.status < 400 else refused(shaped(error), id)
+        case WaypostError():
+            return refused(refusal_of(error), id)
+        case ConnectionError():
+            raise error
+    edge.log.exception("http.failed", id=id, route=route_of(request))  # noqa: LOG004  the caller is in one
+    sentence = "this is a bug of Waypost; its log has the details under the id"
+    return refused(Refusal("Internal", sentence), id)
 
 
 def _stamp(edge: Edge, request: web.Request, answer: web.StreamResponse) -> None:
@@ -140,9 +126,7 @@ def _stamp(edge: Edge, request: web.Request, answer: web.StreamResponse) -> None
 def _tell(edge: Edge, request: web.Request, status: int, seconds: float) -> None:
     method = request.method if request.method in hdrs.METH_ALL else "other"
     route = route_of(request)
-    answers, times = edge.meters(route, method, status)
-    answers.inc()
-    times.observe(seconds)
+    edge.meter(route, method, status).add(seconds)
     edge.log.info(
         "http.answered",
         id=request[REQUEST_ID], method=method, route=route, status=status, seconds=round(seconds, 4),

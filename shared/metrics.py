@@ -11,6 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+_TOGETHER = 256
+
 
 class Metric(Struct, frozen=True):
     """One metric: what kind it is, what it is told apart by, what it means."""
@@ -48,6 +50,28 @@ METRICS: Final[tuple[Metric, ...]] = (
 _Kind = TypeVar("_Kind", Counter, Gauge, Histogram)
 
 
+class Meter:
+    """Collects, and tells the library many at once: it takes a lock and several steps for each."""
+
+    def __init__(self, counter: Counter, histogram: Histogram) -> None:
+        """Count in *counter*, observe in *histogram*."""
+        self._counter, self._histogram = counter, histogram
+        self._seconds: list[float] = []
+
+    def add(self, seconds: float) -> None:
+        """One more, which took so long."""
+        self._seconds.append(seconds)
+        if len(self._seconds) >= _TOGETHER:
+            self.tell()
+
+    def tell(self) -> None:
+        """Pass on what was collected."""
+        self._counter.inc(len(self._seconds))
+        for seconds in self._seconds:
+            self._histogram.observe(seconds)
+        self._seconds.clear()
+
+
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
@@ -55,6 +79,7 @@ class Metrics:
         """Register all of them."""
         self.registry = CollectorRegistry()
         self._by_name = {metric.name: self._registered(metric) for metric in METRICS}
+        self._meters: list[Meter] = []
 
     def count(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
@@ -70,6 +95,8 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything in Prometheus' text form, to be served as `CONTENT_TYPE`."""
+        for meter in self._meters:
+            meter.tell()
         return generate_latest(self.registry)
 
     def _registered(self, metric: Metric) -> Counter | Gauge | Histogram:
@@ -81,13 +108,13 @@ class Metrics:
         kind = Counter if metric.kind == "counter" else Gauge
         return kind(name, metric.meaning, metric.labels, registry=self.registry)
 
-    def counter(self, name: str, **labels: str) -> Counter:
-        """One counter, to be held by whoever counts often: finding it costs more than counting."""
-        return self._labelled(name, labels, Counter)
-
-    def histogram(self, name: str, **labels: str) -> Histogram:
-        """One histogram, to be held by whoever observes often."""
-        return self._labelled(name, labels, Histogram)
+    def meter(
+        self, counter: tuple[str, dict[str, str]], histogram: tuple[str, dict[str, str]]
+    ) -> Meter:
+        """One that counts and observes at once, for every request; both by name and labels."""
+        made = Meter(self._labelled(*counter, Counter), self._labelled(*histogram, Histogram))
+        self._meters.append(made)
+        return made
 
     def _labelled(self, name: str, labels: dict[str, str], kind: type[_Kind]) -> _Kind:
         found = self._by_name[name]

@@ -75,8 +75,13 @@ class Ledger:
             len(accepts),
         )
         reply = await self._store.scripts.run_fast("accept", flat)
-        pairs = zip(reply[::2], reply[1::2], strict=True)
-        return [Accepted(status=_text(s), id=_text(i)) for s, i in pairs]  # type: ignore[arg-type]
+        said = zip(accepts, reply[::2], reply[1::2], strict=True)
+        return [
+            Accepted(status="stored", id=one.id)
+            if status == b"stored"
+            else Accepted(status=_text(status), id=_text(id))  # type: ignore[arg-type]
+            for one, status, id in said
+        ]
 
     async def claim(
         self, worker: str, limit: int, lease: timedelta = LEASE, *, alone: bool = True

@@ -140,6 +140,22 @@ class TestMetrics:
         )
         assert all(f"`waypost_{metric.name}`" in metrics_table() for metric in METRICS)
 
+    def test_what_a_meter_collects_is_on_the_page(self) -> None:
+        metrics = Metrics()
+        labels = {"program": "ingress", "route": "/x"}
+        meter = metrics.meter(
+            ("http_requests_total", {**labels, "method": "GET", "status": "200"}),
+            ("http_seconds", labels),
+        )
+        for _ in range(300):
+            meter.add(0.5)
+
+        for _ in range(2):
+            page = metrics.page().decode()
+            assert 'route="/x",status="200"} 300.0' in page
+            assert 'waypost_http_seconds_count{program="ingress",route="/x"} 300.0' in page
+            assert 'waypost_http_seconds_sum{program="ingress",route="/x"} 150.0' in page
+
     def test_a_name_or_kind_that_does_not_exist_fails_at_once(self) -> None:
         with pytest.raises(KeyError):
             Metrics().count("nothing")
