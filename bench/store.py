@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from bench.programs import CACHE, HERE, SECOND, Failed, Program, free_port
+from shared.storage import keys
 from shared.storage.embedded import ALLOCATOR, command
 from shared.storage.nest import Nest
 
@@ -65,6 +66,16 @@ class Server:
     def memory(self) -> int:
         """Bytes that its data takes."""
         return int(self.client.info("memory")["used_memory"])  # type: ignore[index]
+
+    def closed(self, count: int, seconds: float = 60.0) -> float:
+        """Wait until *count* of Waypost's records are closed; returns when that was."""
+        until = time.monotonic() + seconds
+        states = [keys.key("state", state) for state in ("done", "ignored", "dead")]
+        while sum(int(self.client.zcard(one)) for one in states) < count:  # type: ignore[arg-type]
+            if time.monotonic() > until:
+                raise Failed(f"{count} records are not closed within {seconds:.0f} s")
+            time.sleep(0.02)
+        return time.monotonic()
 
     def killed_and_started(self) -> float:
         """Kill it and start it on the same folder; returns the seconds until it answers."""

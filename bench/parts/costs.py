@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from bench.contestants import WAYPOST, environment, producer, set_up
 from bench.programs import FIRST, finished, python, running
 from bench.store import store
-from shared.storage import keys
 
 if TYPE_CHECKING:
     from bench.plan import Plan
-    from bench.store import Server
 
 TARGETS = {
     "neither": "hook:unsigned",
@@ -47,7 +45,7 @@ def _one(plan: Plan, name: str, target: str) -> dict[str, float]:
             before = program.cpu(), program.cpu_of_children()
             began = time.monotonic()
             finished(producer(WAYPOST), core=None, env=env, log=log, seconds=120)
-            ended = _until(server, jobs)
+            ended = server.closed(jobs)
             used = program.cpu() - before[0]
             scripts = program.cpu_of_children() - before[1]
     return {
@@ -55,12 +53,3 @@ def _one(plan: Plan, name: str, target: str) -> dict[str, float]:
         "cpuUs": round(used / jobs * 1e6, 1),
         "scriptWorkersUs": round(scripts / jobs * 1e6, 1),
     }
-
-
-def _until(server: Server, count: int) -> float:
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        if int(server.client.zcard(keys.key("state", "done"))) >= count:  # type: ignore[arg-type]
-            break
-        time.sleep(0.02)
-    return time.monotonic()

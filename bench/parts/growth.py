@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from bench.contestants import WAYPOST, environment, ingress, producer, set_up, worker
 from bench.load import closed
 from bench.programs import FIRST, finished, python, running
-from bench.store import Server, store
-from shared.storage import keys
+from bench.store import store
 
 if TYPE_CHECKING:
     from bench.plan import Plan
@@ -63,18 +61,9 @@ def _workers(plan: Plan, count: int) -> dict[str, float]:
         finished(producer(WAYPOST), core=None, env=env, log=log, seconds=120)
         for _ in range(count):
             stack.enter_context(running(worker(WAYPOST), core=None, env=env, log=log))
-        begun = _until(server, 1)
-        ended = _until(server, jobs)
+        begun = server.closed(1)
+        ended = server.closed(jobs)
     return {"perSecond": round(jobs / (ended - begun))}
-
-
-def _until(server: Server, done: int) -> float:
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        if int(server.client.zcard(keys.key("state", "done"))) >= done:  # type: ignore[arg-type]
-            break
-        time.sleep(0.02)
-    return time.monotonic()
 
 
 def _lanes(plan: Plan, count: int) -> dict[str, float]:
