@@ -131,6 +131,9 @@ class _Connection(RequestHandler):
         if isinstance(exc, HttpProcessingError):
             edge.log.warning("http.unreadable", id=id, kind=type(exc).__name__)
             return refused(unclear("request", "this is not HTTP/1.1 as RFC 9112 has it"), id)
+        if isinstance(exc, ConnectionError):  # a caller who left is no bug of ours
+            edge.log.info("http.abandoned", id=id)
+            raise exc
         edge.log.exception("http.failed", id=id, exc_info=exc)  # noqa: LOG004  the exception is an argument
         if request.writer.output_size:
             raise ConnectionError("a part of the answer was sent")

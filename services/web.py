@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 from multidict import CIMultiDict
 
@@ -141,13 +141,17 @@ def route_of(request: web.Request) -> str:
 
 def refuse_smuggling(request: web.Request) -> None:
     """
-    Refuse what two HTTP parsers may read in two ways (RFC 9112 §3.2, §6.1), and upgrades.
+    Refuse what two HTTP parsers may read in two ways (RFC 9112 §2.3, §3.2, §6.1), and upgrades.
 
     Raises:
         Refusal: 400, and the connection is closed.
 
     """
     headers = request.headers
+    if request.version not in {HttpVersion10, HttpVersion11}:
+        raise unclear("request line", "is not of HTTP/1.1")
+    if request.version == HttpVersion10 and "Transfer-Encoding" in headers:
+        raise unclear("Transfer-Encoding", "does not exist in HTTP/1.0")
     if "Upgrade" in headers:
         raise unclear("Upgrade", "nothing here speaks another protocol")
     if "Transfer-Encoding" in headers and "Content-Length" in headers:

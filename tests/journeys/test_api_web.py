@@ -188,6 +188,9 @@ class TestWhatTwoParsersMayReadInTwoWays:
             b"GET /health HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n",
             b"POST /echo/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"GET /health HTTP/2.0\r\nHost: h\r\n\r\n",
+            b"GET /health HTTP/0.9\r\nHost: h\r\n\r\n",
+            b"POST /echo/x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
             b"GET /health HTTP/1.1\r\nHost: h\r\nX-Big: " + b"a" * 9000 + b"\r\n\r\n",
         ],
@@ -206,6 +209,17 @@ class TestWhatTwoParsersMayReadInTwoWays:
 
         assert "http.unreadable" in log.text
         assert "canary" not in log.text
+
+    async def test_somebody_who_leaves_in_the_middle_is_no_bug(self, runner, log):
+        _, writer = await asyncio.open_connection("127.0.0.1", runner.port)
+        writer.write(b"POST /echo/x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        while "http.abandoned" not in log.text and "http.failed" not in log.text:
+            await asyncio.sleep(0.01)
+
+        assert "http.failed" not in log.text
 
     async def test_nothing_after_an_upgrade_is_read_as_a_request(self, runner, log):
         raw = (
