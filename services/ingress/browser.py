@@ -99,10 +99,10 @@ async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Respo
 
 def _refuse_other_sites(request: web.Request) -> None:
     """Only our own page may press the button (RFC 9700 §4.7, login CSRF)."""
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     host = request.headers.get("Host", "")
     ours = {
-        "null",
+        None,  # no browser: it would say where its form was
         accept.ports_of(request).origin,
         f"https://{host}",
     }  # it may have several names

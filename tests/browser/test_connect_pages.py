@@ -234,7 +234,7 @@ class TestEveryPage:
         assert [] == [page for page in shown if "<script" in page or "javascript:" in page]
         ours = [one for one in answers if one.url.startswith(system.origin)]
         for headers in [await one.all_headers() for one in ours]:
-            assert "no-referrer" == headers["referrer-policy"]
+            assert "strict-origin" == headers["referrer-policy"]
             assert "no-store" == headers["cache-control"]
         for headers in [await one.all_headers() for one in ours if one.status in {200, 410}]:
             policy = headers["content-security-policy"]

@@ -42,7 +42,8 @@ HEADERS = (
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "no-store"),
     ("vary", "accept-language, cookie"),
-    ("referrer-policy", "no-referrer"),
+    # Under `no-referrer` a browser would send `Origin: null` with our own form, as a stranger's sandboxed frame does.
+    ("referrer-policy", "strict-origin"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     (
