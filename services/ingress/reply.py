@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,19 @@ from shared.model.requests import FLOW_COOKIES
 if TYPE_CHECKING:
     from shared.model.requests import Door, Reply
 
-_NEVER = frozenset({
+_HOPS_OWN = {
     "connection", "content-length", "date", "keep-alive", "proxy-authenticate", "trailer",
-    "transfer-encoding", "upgrade", "server", "service-worker-allowed", "clear-site-data",
-})  # fmt: skip
+    "transfer-encoding", "upgrade", "server",
+}  # fmt: skip
+# What a browser remembers for the whole origin, which all integrations share. With `nel` and `report-to` one of them
+# would be sent the addresses of everybody's callbacks, codes included (https://www.w3.org/TR/network-error-logging/).
+_OF_THE_ORIGIN = {
+    "accept-ch", "alt-svc", "clear-site-data", "expect-ct", "nel", "public-key-pins", "report-to",
+    "service-worker-allowed", "set-login", "strict-transport-security", "use-as-dictionary",
+}  # fmt: skip
+_NEVER = frozenset(_HOPS_OWN | _OF_THE_ORIGIN)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_BREAKS = re.compile(r"[\x00\r\n]")
 
 PENDING = Path(__file__).with_name("pending.html").read_text("utf-8")
 _ONCE = PENDING.replace('<meta http-equiv="refresh" content="2">', "").replace(
@@ -34,11 +44,17 @@ _OWN_ORIGIN = "sandbox allow-forms allow-popups allow-scripts"
 
 
 def passed_on(request: web.Request, reply: Reply) -> web.Response:
-    """The worker's reply, without headers that belong to a hop and without cookies in our name."""
+    """
+    The worker's reply, without headers that belong to a hop or to the origin, and without cookies in our name.
+
+    A status that ends no exchange is a 502: behind a 101 a proxy would take what follows for another protocol.
+    """
     request[PASSED_ON] = True
+    if not 200 <= reply.status <= 599:
+        return web.Response(status=502)
     headers = CIMultiDict[str]()
     for name, value in reply.headers:
-        if name.lower() not in _NEVER and not _sets_our_cookie(name, value):
+        if _may_pass(name, value) and not _sets_our_cookie(name, value):
             headers.add(name, value)
     return web.Response(status=reply.status, headers=headers, body=reply.body)
 
@@ -55,6 +71,11 @@ def sandboxed(request: web.Request, response: web.Response) -> web.Response:
     if use in _PAGES or (use is None and request.method == "GET" and "text/html" in accepts):
         response.headers.add("Content-Security-Policy", _OWN_ORIGIN)
     return response
+
+
+def _may_pass(name: str, value: str) -> bool:
+    whole = _NAME.fullmatch(name) and not _BREAKS.search(value)
+    return bool(whole) and name.lower() not in _NEVER
 
 
 def _sets_our_cookie(name: str, value: str) -> bool:

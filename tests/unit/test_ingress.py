@@ -236,12 +236,44 @@ class TestAReply:
             ("content-type", "text/plain"), ("set-cookie", "theirs=1"),
             ("set-cookie", "waypost-flow=stolen"), ("set-cookie", "__Host-waypost-flow=stolen"),
             ("service-worker-allowed", "/"), ("clear-site-data", "*"), ("connection", "close"),
+            ("NEL", '{"report_to":"x"}'), ("Report-To", "{}"), ("Alt-Svc", 'h3=":1"'),
+            ("Strict-Transport-Security", "max-age=0"), ("x-split", "a\r\nx-evil: b"), ("x y", "z"),
         )  # fmt: skip
         behind.reply = Reply(status=418, headers=headers, body=b"said")
         async with door.post("/integration/global/patient", data=b"x") as answer:
             assert (418, b"said") == (answer.status, await answer.read())
         assert ["theirs=1"] == answer.headers.getall("Set-Cookie")
         assert not {"Service-Worker-Allowed", "Clear-Site-Data"} & set(answer.headers)
+        assert not {"NEL", "Report-To", "Alt-Svc", "Strict-Transport-Security"} & set(
+            answer.headers
+        )
+        assert not {"X-Split", "X-Evil", "X Y"} & set(answer.headers)
+
+    @pytest.mark.parametrize("status", [0, 99, 101, 199, 600, 999])
+    async def test_whose_status_ends_no_exchange_is_a_bad_gateway(self, door, behind, status):
+        behind.reply = Reply(status=status, body=b"said")
+        async with door.post("/integration/global/patient", data=b"x") as answer:
+            assert (502, b"") == (answer.status, await answer.read())
+
+
+class TestTheButtonOfAConnectPage:
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (202, {"Sec-Fetch-Site": "same-origin"}),
+            (202, {"Origin": "http://127.0.0.1"}),
+            (202, {}),  # no browser
+            (403, {"Origin": "null"}),  # the sandboxed frame of a stranger
+            (403, {"Origin": "https://evil.test"}),
+            (403, {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1"}),
+            (403, {"Sec-Fetch-Site": "same-site"}),
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/connect/some-token", "/connect/flows/flow_1"])
+    async def test_is_ours_to_press(self, door, behind, path, status, headers):
+        async with door.post(path, headers=headers) as answer:
+            assert status == answer.status
+        assert (status == 202) is bool(behind.stored)
 
 
 class TestWhatABrowserBrings:

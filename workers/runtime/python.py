@@ -52,7 +52,11 @@ class PythonRuntime:
     async def webhook(self, record: Record, raw: RawRequest, owner: Installed) -> Outcome:
         """Run the handler; its answer is for a caller who waits."""
         value = await self.handle(record, request_of(raw), owner)
-        return Done(reason="handled", reply=reply_of(value))
+        try:
+            return Done(reason="handled", reply=reply_of(value))
+        except (AttributeError, TypeError, ValueError):
+            message = f"webhook of {owner.definition.name} returned what is no response"
+            raise HandlerUnavailable(message) from None
 
     async def handle(
         self,
