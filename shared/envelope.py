@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+import orjson
 from msgspec import Struct
 
 from shared.botpress import bot_user_id
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from shared.model.requests import Headers, RawRequest, SealedPart
 
 USUAL_LIMIT = 60.0  # seconds an operation may take
+UNREADABLE = object()
 UNTOUCHED = "x-bp-disable-interstitial"
 IDENTIFIER = "x-bp-integration-identifier"
 LONGEST_WORDS = 300
@@ -178,11 +180,20 @@ def _named_by_connection(answer: HttpAnswer) -> set[str]:
 
 def _type_of(body: bytes) -> str:
     """The SDK names no type by itself, not even for its errors; a browser must not guess one."""
+    return "text/plain; charset=utf-8" if _json_in(body) is UNREADABLE else "application/json"
+
+
+def _json_in(body: bytes) -> Any:
+    r"""
+    The JSON that a server answered, or `UNREADABLE`: it may be nested without end, or hold half a character.
+
+    >>> _json_in(b"[" * 100_000) is UNREADABLE, _json_in(rb'"\ud800"') is UNREADABLE
+    (True, True)
+    """
     try:
-        json.loads(body)
-    except ValueError:
-        return "text/plain; charset=utf-8"
-    return "application/json"
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return UNREADABLE
 
 
 def said_in(answer: HttpAnswer) -> Said:
@@ -193,10 +204,7 @@ def said_in(answer: HttpAnswer) -> Said:
     >>> said_in(HttpAnswer(status=400, body=b'{"code":400,"type":"Runtime","message":"no team"}')).message
     'no team'
     """
-    try:
-        found = json.loads(answer.body)
-    except ValueError:
-        found = None
+    found = _json_in(answer.body)
     if not isinstance(found, dict):
         return Said(message=_of_status(answer.status))
     message = found.get("message") or found.get("error") or _of_status(answer.status)

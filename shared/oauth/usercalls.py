@@ -50,7 +50,10 @@ def user_call(
 def next_page(url: str, answer: HttpAnswer) -> str:
     """The address of the page after *url* by the Link header (RFC 8288), when it is on the same host; else empty."""
     found = _NEXT.search(answer.header("link"))
-    following = urljoin(url, found[1]) if found else ""
+    try:
+        following = urljoin(url, found[1]) if found else ""
+    except ValueError:  # it opens a bracket that it does not close
+        return ""
     return following if urlsplit(following)[:2] == urlsplit(url)[:2] else ""
 
 

@@ -46,6 +46,8 @@ def test_what_may_pass_is_told_from_what_will_not(
         ("Missing bot user header", 500, b'{"error":"Missing bot user header"}'),
         ("it answered 502", 502, b"<html>"),
         ("it answered 500", 500, b"[1]"),
+        ("it answered 400", 400, b"[" * 100_000),
+        ("it answered 400", 400, b'{"message":"\\ud800"}'),
     ],
 )
 def test_words_are_the_server_s_own(expected: str, status: int, body: bytes) -> None:
@@ -54,6 +56,13 @@ def test_words_are_the_server_s_own(expected: str, status: int, body: bytes) -> 
 
 def test_headers_that_are_too_large_for_node_are_explained() -> None:
     assert "--max-http-header-size" in said_in(an_answer(431, b"")).message
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"9" * 10_000 + b"]", b"\xff"])
+def test_a_body_that_nobody_can_read_has_a_type_that_nobody_runs(body: bytes) -> None:
+    assert ("content-type", "text/plain; charset=utf-8") in reply_of(
+        an_answer(200, body)
+    ).headers
 
 
 def test_a_reply_keeps_the_spelling_and_loses_what_belongs_to_the_hop() -> None:

@@ -91,6 +91,12 @@ class TestTheUsersOwnList:
         assert "" == next_page(here, strange)
         assert "" == next_page(here, answered({}))
 
+    @pytest.mark.parametrize("to", ["http://[", "//[::x]/", "https://api.github.com:x/"])
+    def test_goes_nowhere_where_the_next_page_has_no_address(self, to: str) -> None:
+        answer = answered({}, link=f'<{to}>; rel="next"')
+
+        assert "" == next_page("https://api.github.com/user/installations", answer)
+
 
 class TestReading:
     @pytest.mark.parametrize(
