@@ -16,7 +16,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
-from shared.egress import Network, may_reach
+from shared.egress import Network, may_be_asked_for, may_reach
 from shared.errors import EgressRefused, ProviderBusy, UnknownOutcome
 from shared.model.calls import HttpAnswer, HttpCall
 
@@ -55,9 +55,11 @@ class Outbound:
             UnknownOutcome: it was sent and the answer did not come, or was cut, or is too large.
 
         """
-        self._check(URL(call.url))
+        self._check(_address(call.url))
         try:
             return await self._exchange(call)
+        except aiohttp.InvalidURL as error:  # 127.1 and the like: not even looked up
+            raise EgressRefused(_words(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _refusal(error) or ProviderBusy(f"{call.name}: {_words(error)}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -71,7 +73,7 @@ class Outbound:
     def _check(self, url: URL) -> None:
         if url.scheme == "https" or self._is_declared(url) or not self._policy.https_only:
             return
-        raise EgressRefused(f"{url.host}: only https may be called")
+        raise EgressRefused(f"{url.raw_host}: only https may be called")
 
     def _is_declared(self, url: URL) -> bool:
         return str(url.origin()) in self._policy.origins
@@ -129,6 +131,17 @@ class Outbound:
 
 class _Forbidden(OSError):
     """Raised inside the connector, where only an OSError travels well."""
+
+
+def _address(text: str) -> URL:
+    """*text* as an address; raises `EgressRefused` for a host that no resolver can be asked for."""
+    try:
+        url = URL(text)
+    except ValueError:
+        raise EgressRefused("the address is no URL") from None
+    if not may_be_asked_for(url.raw_host or ""):
+        raise EgressRefused(f"{(url.raw_host or '')[:80]} is no host name")
+    return url
 
 
 def _refusal(error: BaseException) -> EgressRefused | None:

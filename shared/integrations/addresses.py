@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from shared.egress import may_be_asked_for
 from shared.integrations.configurations import rules_in
 from shared.integrations.inputs import is_public_suffix
 from shared.integrations.placeholders import Names, providers_in, templates_of
@@ -124,4 +125,4 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     hidden = parts.username is not None or re.search(r"[\s\\\x00-\x1f\x7f]", url)
-    return None if hidden or not parts.hostname else parts
+    return None if hidden or not may_be_asked_for(parts.hostname or "") else parts

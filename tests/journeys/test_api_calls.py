@@ -491,6 +491,14 @@ class TestWhatIsWrong:
             ("PUT", BOT, {"ulr": "https://x.example"}, 400, "did you mean url?"),
             ("PUT", BOT, {"url": "ftp://x.example"}, 400, "url: is no http or https URL"),
             ("PUT", BOT, {"url": "http://[::1"}, 400, "url: is no URL"),
+            ("PUT", BOT, {"url": "http://a..b/"}, 400, "url: is no http or https URL"),
+            (
+                "PUT",
+                BOT,
+                {"url": f"http://{'a' * 64}.test/"},
+                400,
+                "url: is no http or https URL",
+            ),
             ("PUT", BOT, {"url": "https://" + "x" * 3000}, 400, "url:"),
             (
                 "PUT",

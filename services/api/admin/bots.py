@@ -19,7 +19,7 @@ from services.api.answers import (
 )
 from services.api.wire import Call, matching
 from shared.botpress import invalid
-from shared.egress import may_reach, networks
+from shared.egress import may_be_asked_for, may_reach, networks
 from shared.errors import NotFound
 from shared.explain import rfc3339
 from shared.secret import Secret
@@ -95,7 +95,8 @@ def checked_url(url: str, field: str) -> str:
         raise invalid(
             field, "is no URL", "give one such as https://bot.example/events"
         ) from None
-    plain = parts.scheme in {"http", "https"} and parts.hostname and not parts.username
+    plain = parts.scheme in {"http", "https"} and not parts.username
+    plain = plain and may_be_asked_for(parts.hostname or "")
     if not plain or parts.fragment or not port_is_number or not url.isprintable() or " " in url:
         raise invalid(
             field, "is no http or https URL", "give one such as https://bot.example/events"
