@@ -21,12 +21,13 @@ from shared.storage.nest import Nest
 from tests.journeys.system import free_port
 
 HERE = Path(__file__).parent
+_SHIMS = tempfile.TemporaryDirectory(prefix="wp-shim-")  # until this process ends
 
 
 @cache
 def shim(name: str) -> Path:
     """A small library for LD_PRELOAD, compiled once per run."""
-    made = Path(tempfile.mkdtemp(prefix="wp-shim-")) / f"{name}.so"
+    made = Path(_SHIMS.name) / f"{name}.so"
     source = HERE / f"{name}.c"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", made, source, "-ldl"], check=True)
     return made
