@@ -10,10 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import CommandRefused, StoreUnavailable
+from shared.model.jobs import Claim
 from shared.storage.ledger import Ending
 from tests.unit.engine_builders import FakeLeases, Jobs, a_claim, an_engine, working
 from workers import engine as engine_module
-from workers.engine import BATCH
+from workers.engine import BATCH, GROUP
 
 
 @pytest.fixture
@@ -54,6 +55,25 @@ class TestClaiming:
         assert [BATCH, 10] == leases.limits[:2]
         assert max(leases.limits) <= BATCH
         assert 100 == len({id for id, _ in jobs.begun})
+
+    async def test_has_the_first_written_while_the_last_of_a_claim_have_not_begun(
+        self,
+    ) -> None:
+        """So the store and the worker are busy at the same time."""
+        seen: list[str] = []
+
+        async def carry(ctx: object, claim: Claim) -> None:
+            seen.append("begun")
+            await asyncio.sleep(0)
+            seen.append("written")
+
+        leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(GROUP * 2)))
+        async with working(an_engine(leases, carry, max_jobs=GROUP * 2)):
+            while seen.count("written") < GROUP * 2:
+                await asyncio.sleep(0)
+
+        assert ["begun"] * GROUP == seen[:GROUP]
+        assert "written" in seen[: GROUP + 1]
 
     async def test_stops_while_every_slot_is_taken(self, jobs: Jobs) -> None:
         leases = FakeLeases(a_claim("req_1"), a_claim("req_2"), a_claim("req_3"))
