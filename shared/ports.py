@@ -272,7 +272,7 @@ class FlowsPort(Protocol):
         """The flow that may go on for an installation."""
 
     async def begin_flow(self, flow: Flow) -> None:
-        """A new attempt; it takes the place of the one before."""
+        """A new attempt, in the place of the one before; `Conflict` when this very one has connected."""
 
     async def update_flow(
         self, flow_id: str, *, expect: Collection[str] | None = None, **changes: Any

@@ -48,11 +48,14 @@ class Flows:
         return msgspec.json.decode(found, type=ConnectLink) if found else None
 
     async def begin_flow(self, flow: Flow) -> None:
-        """Store a new flow; it takes the place of the installation's flow before it."""
-        async with self._redis.pipeline() as together:
-            together.set(keys.key("flow", flow.id), encoded(flow), px=_KEPT_FLOW)
-            together.set(keys.key("flow-of", flow.installation), flow.id, px=_KEPT_FLOW)
-            await together.execute()
+        """
+        Store a new flow; it takes the place of the installation's flow before it.
+
+        `Conflict` when this very flow has connected: a link that somebody else has just used begins nothing more.
+        """
+        wanted = [flow.id, flow.installation, encoded(flow), _KEPT_FLOW]
+        if not await self._scripts.run("begin_flow", wanted):
+            raise Conflict("the flow is connected by now")
 
     async def put_flow(self, flow: Flow) -> None:
         """Store a flow as it is, without looking at what was there."""
@@ -96,8 +99,12 @@ class Flows:
                 return after
 
     async def confirm(self, flow_id: str) -> Flow:
-        """The operator's word: the flow waits for nobody any more. `Conflict` when it has ended."""
-        return await self.update_flow(flow_id, confirm=False)
+        """
+        The operator's word about who waits now: the flow waits for nobody any more.
+
+        `Conflict` when nobody waits, so that no word is good for somebody who starts the link anew.
+        """
+        return await self.update_flow(flow_id, expect={"confirming"}, confirm=False)
 
     async def remember_end(self, cookie_hash: str, flow_id: str) -> None:
         """For some minutes, which flow has ended in that browser."""

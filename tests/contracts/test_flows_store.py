@@ -53,6 +53,17 @@ async def test_a_new_flow_voids_the_one_before_it_unless_that_had_ended(flows: F
     assert await flows.current_flow("w2") is None
 
 
+async def test_a_flow_that_has_connected_is_not_begun_again(flows: Flows) -> None:
+    """A second browser may have read the link before the first one has used it."""
+    await flows.begin_flow(a_flow(cookie_hash="first"))
+    await flows.begin_flow(a_flow(cookie_hash="second"))
+    connected = await flows.update_flow("flow_1", status="connected")
+
+    with pytest.raises(Conflict):
+        await flows.begin_flow(a_flow(cookie_hash="third"))
+    assert connected == await flows.flow("flow_1")
+
+
 class TestUpdating:
     async def test_only_from_the_status_that_was_expected(self, flows: Flows) -> None:
         await flows.begin_flow(a_flow())
@@ -74,7 +85,7 @@ class TestUpdating:
         assert 19 == sum(isinstance(result, Conflict) for result in results)
 
     async def test_a_flow_that_ended_or_was_replaced_stays_as_it_is(self, flows: Flows) -> None:
-        await flows.begin_flow(a_flow(confirm=True))
+        await flows.begin_flow(a_flow(confirm=True, status="confirming"))
         assert not (await flows.confirm("flow_1")).confirm
         await flows.begin_flow(a_flow(id="flow_2", status="connected"))
 
@@ -83,6 +94,14 @@ class TestUpdating:
                 await flows.confirm(flow_id)
         with pytest.raises(NotFound):
             await flows.confirm("flow_3")
+
+
+    @pytest.mark.parametrize("status", ["open", "authorizing", "exchanging", "choosing"])
+    async def test_only_who_waits_is_confirmed(self, flows: Flows, status: str) -> None:
+        """A word that came too early would be good for whoever finishes the flow."""
+        await flows.begin_flow(a_flow(confirm=True, status=status))
+        with pytest.raises(Conflict, match=status):
+            await flows.confirm("flow_1")
 
 
 class TestOAuthStates:

@@ -319,7 +319,7 @@ class TestConnectLinks:
         now = acme.ports.clock.now()
         flow = Flow(
             id=examples.FLOW_ID, link="x", installation=HOOK, integration="acme", cookie_hash="x",
-            confirm=True, created_at=now, expires_at=now + 600,
+            status="confirming", confirm=True, created_at=now, expires_at=now + 600,
         )  # fmt: skip
         await acme.ports.flows.begin_flow(flow)
 

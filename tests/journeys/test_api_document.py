@@ -152,7 +152,7 @@ async def before(api: Api, operation: Operation) -> None:
         now = api.ports.clock.now()
         flow = Flow(
             id=examples.FLOW_ID, link="x", installation=HOOK, integration="acme", cookie_hash="x",
-            confirm=True, created_at=now, expires_at=now + 600,
+            status="confirming", confirm=True, created_at=now, expires_at=now + 600,
         )  # fmt: skip
         await api.ports.flows.begin_flow(flow)
 

@@ -136,7 +136,10 @@ async def _begin(
         expires_at=now + FLOW_LIFETIME,
     )
     location = await _location(flow, owner, token, verifier, tools)
-    await tools.flows.begin_flow(flow)
+    try:
+        await tools.flows.begin_flow(flow)
+    except Conflict:
+        raise FlowRefused("link_used") from None
     await tools.flows.put_oauth_state(flow.oauth_state, flow.id, OAUTH_STATE_LIFETIME)
     return location
 
