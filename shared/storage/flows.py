@@ -53,8 +53,9 @@ class Flows:
 
         `Conflict` when this very flow has connected: a link that somebody else has just used begins nothing more.
         """
-        wanted = [flow.id, flow.installation, encoded(flow), _KEPT_FLOW]
-        if not await self._scripts.run("begin_flow", wanted):
+        if not await self._scripts.run(
+            "begin_flow", [flow.id, flow.installation, encoded(flow), _KEPT_FLOW]
+        ):
             raise Conflict("the flow is connected by now")
 
     async def put_flow(self, flow: Flow) -> None:

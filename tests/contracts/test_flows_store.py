@@ -95,7 +95,6 @@ class TestUpdating:
         with pytest.raises(NotFound):
             await flows.confirm("flow_3")
 
-
     @pytest.mark.parametrize("status", ["open", "authorizing", "exchanging", "choosing"])
     async def test_only_who_waits_is_confirmed(self, flows: Flows, status: str) -> None:
         """A word that came too early would be good for whoever finishes the flow."""
