@@ -302,7 +302,7 @@ async def until(
 
 @asynccontextmanager
 async def a_system(
-    workers: int = 1, *further: Callable[[System], Path]
+    workers: int = 1, *further: Callable[[System], Path], **environ: str
 ) -> AsyncIterator[System]:
     """`waypost up` in a folder of its own, four simulated providers, the guide's integration and *further* ones."""
     folder = Path(tempfile.mkdtemp(prefix="wp-"))
@@ -310,7 +310,7 @@ async def a_system(
         running = System(folder, simulator, workers=workers)
         running.integrations += [make(running) for make in further]
         try:
-            await running.start()
+            await running.start(**environ)
             yield running
         finally:
             await running.stop()

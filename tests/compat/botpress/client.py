@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import ClientSession, web
 
-from tests.compat.botpress.packages import packages
+from tests.compat.packages import packages
 from tests.needs import path_of
 
 Json = dict[str, Any]

@@ -19,13 +19,14 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import ClientConnectionError, web
 
 from tests.compat.botpress.installing import LINK
-from tests.compat.botpress.packages import HERE, packages
+from tests.compat.packages import packages
 from tests.journeys.system import System, free_port, until
 from tests.journeys.visitor import Page, Visitor
 from tests.needs import path_of
 
 Json = dict[str, Any]
 SECRET = "lab-client-secret"
+HERE = Path(__file__).parent
 EXTRACT = "body = parse_json!(.body)\nto_string!(body.team)\n"
 
 

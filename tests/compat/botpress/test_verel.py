@@ -14,14 +14,15 @@ import pytest_asyncio
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid
 from shared.vrl.pool import VrlPool
 from tests.compat.botpress.events import events_for
-from tests.compat.botpress.packages import HERE, packages
+from tests.compat.packages import packages
 from tests.needs import path_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.needs("node", "npm")]
 
 Case = tuple[str, dict[str, Any]]
 
-ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 SCRIPTS = sorted(
     path
     for part in ("shared/integrations", "examples")

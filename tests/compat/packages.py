@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.needs import path_of
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache" / "npm"
+CACHE = HERE.parents[1] / ".cache" / "npm"
 FILES = ("package.json", "package-lock.json")
 
 
