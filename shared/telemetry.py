@@ -63,6 +63,7 @@ EVENTS: Final[dict[str, str]] = {
     "script.failed": "an event script failed, the usual type was used: script, kind, line",
     "definition.published": "an integration has a new version: name",
     "http.answered": "one HTTP answer: route template, method, status, seconds",
+    "http.abandoned": "a caller left before its request was whole: id",
     "http.unreadable": "somebody sent what is no HTTP: kind",
     "http.failed": "an HTTP handler broke in a way nobody foresaw; the line has the trace",
 }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -62,7 +63,8 @@ class Watchdog:
         while not self._stopped.wait(self._tick):
             missed = 0 if self._sign.is_set() else missed + 1
             if missed > PATIENCE:
-                log.error("worker.stuck", seconds=PATIENCE * self._tick)
+                with suppress(OSError, ValueError):  # a log that is closed or full saves nobody
+                    log.error("worker.stuck", seconds=PATIENCE * self._tick)
                 self._end()
                 return
             self._sign.clear()

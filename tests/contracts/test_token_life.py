@@ -202,7 +202,7 @@ class TestALostConnection:
         await look_after(bench.worker())
 
         [event] = await bench.told()
-        assert ("connection.needs_reauth", "T1", "uninstalled at Acme") == (
+        assert ("connection.uninstalled", "T1", "uninstalled at Acme") == (
             event.type,
             event.identifier,
             event.payload["reason"],

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
+from types import SimpleNamespace
+
+import pytest
 
 from workers.watchdog import PATIENCE, Watchdog
 
@@ -15,6 +19,18 @@ async def test_a_loop_that_stands_still_is_the_end() -> None:
     dog = Watchdog(asyncio.get_running_loop(), ended.set, TICK)
     dog.start()
     assert ended.wait(5)  # which keeps the loop from anything else
+    dog.stop()
+
+
+async def test_a_log_that_is_closed_saves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, ended = io.StringIO(), threading.Event()
+    closed.close()
+    written = SimpleNamespace(error=lambda event, **_: closed.write(event))
+    monkeypatch.setattr("workers.watchdog.log", written)
+    dog = Watchdog(asyncio.get_running_loop(), ended.set, TICK)
+    dog.start()
+
+    assert ended.wait(5)
     dog.stop()
 
 
