@@ -58,7 +58,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("admin_token", read.admin_token, "", "bearer token of the admin API; `up` makes one"),
     Variable("egress_allow", read.egress, "", "CIDRs that admin-set URLs may reach beside public ones"),
     Variable("return_to", read.origins, "", "origins to which a connect page may send users back"),
-    Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front, whose many connections are let in"),
+    Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front: not counted, who they forward for is"),
     Variable("ingress_bind", read.bind, "127.0.0.1:8080", "address of the public listener"),
     Variable("ingress_processes", read.processes, "1", "ingress processes that share the public port"),
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),

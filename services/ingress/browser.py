@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.ingress import accept, cookie, reply
+from services.ingress.pace import caller
 from services.web import read_body
 from shared.botpress import Refusal
 from shared.model.requests import DoorKind, RawRequest, SealedPart
@@ -42,6 +43,7 @@ async def connect_start(request: web.Request) -> web.StreamResponse:
         _of_link(request, _raw(request, "connect", "/connect")),
         new_cookie_hash=cookie.hashed(value),
     )
+    ports.pace.press(raw.name, ports.clock.now())
     response = await _ask(request, await _sealed(request, raw), "connect")
     cookie.give(response, ports.origin, value)
     return response
@@ -63,6 +65,9 @@ async def flow_choice(request: web.Request) -> web.StreamResponse:
 
 def _raw(request: web.Request, door: DoorKind, path: str) -> RawRequest:
     ports = accept.ports_of(request)
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+    address = caller(request.remote or "", forwarded, ports.proxies)
+    ports.pace.page(address, ports.clock.now())
     return RawRequest(
         id=accept.request_id(request),
         door=door,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
+from services.ingress.pace import Pace
+from services.listener import Limits
 from shared.model.requests import WEBHOOK_WAIT
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shared.clock import Chance, Clock
+    from shared.egress import Network
     from shared.model.jobs import Accept, Accepted
     from shared.model.requests import Door, Reply, ReplyAddress
 
@@ -76,6 +79,8 @@ class IngressPorts:
     origin: str  # the public URL
     webhook_wait: float = WEBHOOK_WAIT  # seconds
     browser_wait: float = 25.0
+    pace: Pace = field(default_factory=Pace)
+    proxies: Sequence[Network] = Limits().uncounted  # many callers share their addresses
     reach: Callable[[str], None] = pass_by  # named fail-points
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -68,3 +69,15 @@ class Flow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     confirm: bool = False
     created_at: float
     expires_at: float
+
+    def is_of(self, cookie_hash: str) -> bool:
+        """Whether it was begun by the browser whose cookie has this hash."""
+        return bool(cookie_hash) and _same(cookie_hash, self.cookie_hash)
+
+    def expects(self, state_hash: str) -> bool:
+        """Whether the OAuth state with this hash is the one that may finish it."""
+        return _same(state_hash, self.oauth_state)
+
+
+def _same(given: str, kept: str) -> bool:
+    return hmac.compare_digest(given.encode(), kept.encode())

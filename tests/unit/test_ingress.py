@@ -12,6 +12,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from services.ingress.app import ingress_app
+from services.ingress.pace import Pace
 from services.ingress.ports import IngressPorts
 from services.listener import serve
 from services.web import Edge
@@ -106,7 +107,7 @@ async def door(behind: Behind, key: SealingKey, log: Lines) -> AsyncIterator[Cli
     edge = Edge(name="ingress", clock=clock, chance=chance, log=log)
     ports = IngressPorts(
         ledger=behind, doors=behind, inbox=behind, seal=key.public, clock=clock, chance=chance,
-        pressure=behind,
+        pressure=behind, pace=Pace(pages=3, presses=2),
         origin="http://127.0.0.1", webhook_wait=0.1, browser_wait=0.1,
     )  # fmt: skip
 
@@ -312,3 +313,55 @@ class TestWhatABrowserBrings:
         async with door.get("/oauth/sw.js", headers={"Service-Worker": "script"}) as answer:
             assert 403 == answer.status
         assert [] == behind.stored
+
+
+class TestAFlood:
+    """Row 31 of docs/security.md: what nobody has signed must not fill the store."""
+
+    FAR = {"X-Forwarded-For": "203.0.113.5"}
+
+    async def test_of_one_address_is_stored_up_to_its_limit(self, door, behind):
+        """Told by the proxy on this machine."""
+        behind.reply = Reply(status=303)
+        said = [
+            await status(door.get("/oauth?state=x", headers=self.FAR, allow_redirects=False))
+            for _ in range(5)
+        ]
+        other = await status(
+            door.get(
+                "/oauth", headers={"X-Forwarded-For": "203.0.113.6"}, allow_redirects=False
+            )
+        )
+
+        assert [303, 303, 303, 429, 429] == said
+        assert 303 == other
+        assert 4 == len(behind.stored)
+
+    async def test_of_presses_is_stored_up_to_the_limit_of_its_link(self, door, behind):
+        """Wherever they come from."""
+        behind.reply = Reply(status=303)
+        said = [
+            await status(door.post("/connect/one", headers=SAME_ORIGIN, allow_redirects=False))
+            for _ in range(3)
+        ]
+        other = await status(
+            door.post("/connect/other", headers=SAME_ORIGIN, allow_redirects=False)
+        )
+
+        assert [303, 303, 429] == said
+        assert 303 == other
+
+    async def test_keeps_no_webhook_out(self, door):
+        for _ in range(5):
+            await status(door.get("/oauth", headers=self.FAR))
+
+        assert 200 == await status(door.post(f"/{HOOK}", data=b"{}", headers=self.FAR))
+
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+async def status(asking) -> int:
+    """The status of an answer, which is not followed any further."""
+    async with asking as answer:
+        return answer.status

@@ -215,7 +215,7 @@ async def _own_flow(raw: RawRequest, flow_id: str, tools: Tools) -> Flow:
     flow = await tools.flows.flow(flow_id)
     if flow is None:
         raise FlowRefused("flow_expired")
-    if not raw.cookie_hash or raw.cookie_hash != flow.cookie_hash:
+    if not flow.is_of(raw.cookie_hash):
         raise FlowRefused("other_browser")
     return flow
 

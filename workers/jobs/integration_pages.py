@@ -130,7 +130,7 @@ async def _admitted(visit: Visit, tools: Tools) -> Visit:
 def _objection(flow: Flow | None, cookie_hash: str, now: float) -> str:
     if flow is None:
         return "no_flow"
-    if not cookie_hash or cookie_hash != flow.cookie_hash:
+    if not flow.is_of(cookie_hash):
         return "other_browser"
     return "flow_expired" if flow.status != "connected" and flow.expires_at <= now else ""
 

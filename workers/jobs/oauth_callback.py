@@ -94,9 +94,9 @@ async def _flow_of(record: Record, raw: RawRequest, tools: Tools) -> tuple[Flow,
     flow = await tools.flows.flow(flow_id) if flow_id else None
     if flow is None:
         raise FlowRefused("unknown_state")
-    if not raw.cookie_hash or raw.cookie_hash != flow.cookie_hash:
+    if not flow.is_of(raw.cookie_hash):
         raise FlowRefused("other_browser")
-    if flow.oauth_state != hashed:
+    if not flow.expects(hashed):
         raise FlowRefused("already_used", "a newer attempt has taken its place")
     # What an earlier life of this record began is no longer in the journal, so a replay is as good as another record.
     by = f"{record.id}.{record.replays}" if record.replays else record.id

@@ -34,6 +34,10 @@ def test_the_thirty_two_rules_are_there_in_order() -> None:
     assert [str(number) for number in range(1, 33)] == [number for number, _ in ROWS]
 
 
+def test_each_rule_names_a_test() -> None:
+    assert [] == [number for number, shown in ROWS if "::" not in shown]
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_a_test_that_it_names_exists(name: str) -> None:
     stem, _, test = name.partition("::")
