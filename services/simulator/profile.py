@@ -1,5 +1,5 @@
 """
-The providers that differ in data only: one file each in `profiles/`, written from the providers' own pages.
+The providers that differ in data only: one file each in `profiles/`, generated from the conformance fixtures.
 
 Texts in a profile are templates. `$account`, `$name`, `$user`, `$email` say who has connected; `$access`, `$refresh`,
 `$scope`, `$idtoken` what was granted; `$body`, `$stamp`, `$url`, `$secret`, `$mac`, `$id` belong to a webhook.

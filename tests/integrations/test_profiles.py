@@ -1,7 +1,9 @@
 """
-Each integration against its simulated provider, whose profile is a second reading of the provider's pages.
+Each integration against its simulated provider, over real HTTP.
 
-What one of the two has wrong shows here; `waypost demo --only NAME` plays the same with all of Waypost in between.
+The profiles were generated from the conformance fixtures, so they are no second reading of the provider's pages: this
+shows that definition, client, signatures and routing work together, not that the fixture has the provider right.
+`waypost demo --only NAME` plays the same with all of Waypost in between.
 """
 
 from __future__ import annotations
