@@ -99,7 +99,7 @@ async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Respo
     ports = accept.ports_of(request)
     to = accept.Admission(job, lane=f"browser:{raw.door}")
     answer = await accept.store_and_wait(ports, raw, to, ports.browser_wait)
-    return reply.passed_on(request, answer) if answer is not None else reply.pending(raw.method)
+    return reply.passed_on(request, answer) if answer is not None else reply.pending(request)
 
 
 def _refuse_other_sites(request: web.Request) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -11,6 +13,7 @@ from multidict import CIMultiDict
 
 from services.web import PASSED_ON
 from shared.botpress import unavailable
+from shared.languages import preferred
 from shared.model.requests import FLOW_COOKIES
 
 if TYPE_CHECKING:
@@ -30,10 +33,9 @@ _NEVER = frozenset(_HOPS_OWN | _OF_THE_ORIGIN)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _BREAKS = re.compile(r"[\x00\r\n]")
 
-PENDING = Path(__file__).with_name("pending.html").read_text("utf-8")
-_ONCE = PENDING.replace('<meta http-equiv="refresh" content="2">', "").replace(
-    "The page goes on by itself.", "Go back in a minute, and see how far it came."
-)
+_REFRESH = '<meta http-equiv="refresh" content="2">\n'
+_PENDING = Template(Path(__file__).with_name("pending.html").read_text("utf-8"))
+_WORDS = tomllib.loads(Path(__file__).with_name("pending.toml").read_text("utf-8"))
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -95,11 +97,24 @@ def too_late() -> web.Response:
     raise unavailable("no worker answered this handshake in time", 1.0)
 
 
-def pending(method: str) -> web.Response:
+def pending(request: web.Request) -> web.Response:
     """What a browser shows while a worker is busy; it asks again by itself where that sends nothing twice."""
     return web.Response(
         status=202,
-        text=PENDING if method == "GET" else _ONCE,
+        text=_pending_page(
+            preferred(",".join(request.headers.getall("Accept-Language", ()))),
+            asks_again=request.method == "GET",
+        ),
         content_type="text/html",
         headers={"Content-Security-Policy": _POLICY},
+    )
+
+
+def _pending_page(language: str, *, asks_again: bool) -> str:
+    words = _WORDS[language]
+    return _PENDING.substitute(
+        language=language,
+        title=words["title"],
+        sentence=words["goes_on" if asks_again else "go_back"],
+        refresh=_REFRESH if asks_again else "",
     )

@@ -18,6 +18,7 @@ from services.listener import serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
 from shared.errors import StoreUnavailable
+from shared.languages import LANGUAGES
 from shared.model.jobs import Accept, Accepted
 from shared.model.requests import (
     Door,
@@ -229,6 +230,27 @@ class TestAWorkerThatIsLate:
         assert "Still working" in page
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert "<script" not in page
+
+    async def test_asks_for_nothing_twice_where_a_form_was_sent(self, door):
+        async with door.post("/connect/some-token") as answer:
+            page = await answer.text()
+
+        assert "refresh" not in page
+        assert "Go back in a minute" in page
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    async def test_speaks_the_reader_s_language(self, door, language):
+        """English stands nowhere but in English, and no place is left unfilled."""
+        headers = {"Accept-Language": f"{language}-XX, en;q=0.5"}
+        async with (
+            door.get("/oauth?code=x&state=y", headers=headers) as goes_on,
+            door.post("/connect/some-token", headers=headers) as go_back,
+        ):
+            pages = [await goes_on.text(), await go_back.text()]
+
+        assert [language == "en"] * 2 == ["Still working" in page for page in pages]
+        assert [language == "en"] * 2 == ["longer than usual" in page for page in pages]
+        assert all(f'<html lang="{language}">' in page and "$" not in page for page in pages)
 
 
 class TestAReply:

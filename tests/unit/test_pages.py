@@ -7,19 +7,22 @@ import re
 import string
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.languages import LANGUAGES, preferred
 from shared.model.flows import CAUSES, Flow, Option
 from shared.model.requests import Reply
 from workers.jobs.pages import causes
 from workers.jobs.pages.render import failure, page, progress
-from workers.jobs.pages.words import CATALOGUES, LANGUAGES, preferred, say, speak_to
+from workers.jobs.pages.words import CATALOGUES, say, speak_to
 
 T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
 EVIL = "<script>alert(1)</script>\"&'"
 
 
@@ -139,3 +142,55 @@ def test_a_page_may_load_nothing_and_run_nothing() -> None:
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert not re.search(r"script-src|img-src|connect-src", policy)
+
+
+def luminance(colour: str) -> float:
+    """How bright it is, as in https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
+    digits = colour.removeprefix("#")
+    wide = digits if len(digits) == 6 else "".join(one * 2 for one in digits)
+    parts = [int(wide[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (
+        one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    darker, brighter = sorted((luminance(one), luminance(other)))
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def palettes(style: str) -> list[dict[str, str]]:
+    """The names of `:root`, in the light and in the dark."""
+    roots = re.findall(r":root \{([^}]*)\}", style)
+    return [dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})\b", root)) for root in roots]
+
+
+def test_contrast_is_measured_as_the_guidelines_do() -> None:
+    assert 21.0 == round(contrast("#000", "#ffffff"), 2)
+    assert 4.48 == round(contrast("#777777", "#fff"), 2)
+
+
+@pytest.mark.parametrize(
+    "place", ["workers/jobs/pages/templates/style.css", "services/ingress/pending.html"]
+)
+def test_everything_can_be_read_in_the_light_and_in_the_dark(place: str) -> None:
+    """4.5 to 1 for text on both grounds, and for what stands on a button or a mark (WCAG 2.2, 1.4.3)."""
+    found = palettes((ROOT / place).read_text("utf-8"))
+    faint = {
+        (number, name, ground): round(contrast(palette[name], palette[ground]), 2)
+        for number, palette in enumerate(found)
+        for name in palette.keys() - {"paper", "field", "line", "frame"}
+        for ground in ("paper", "field")
+        if contrast(palette[name], palette[ground]) < 4.5
+    }
+
+    assert 2 == len(found)
+    assert {} == faint
+
+
+def test_the_frame_of_a_field_can_be_seen() -> None:
+    """3 to 1 (WCAG 2.2, 1.4.11)."""
+    found = palettes((ROOT / "workers/jobs/pages/templates/style.css").read_text("utf-8"))
+
+    assert [] == [one for one in found if contrast(one["frame"], one["paper"]) < 3.0]
