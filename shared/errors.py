@@ -33,6 +33,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
 
@@ -91,11 +92,17 @@ class SealBroken(Permanent):
 
 
 class FlowRefused(Permanent):
-    """A connect flow cannot go on; *cause* picks the page, see `shared.model.flows.CAUSES`."""
+    """
+    A connect flow cannot go on; *cause* picks the page, see `shared.model.flows.CAUSES`.
 
-    def __init__(self, cause: str, detail: str = "") -> None:
+    With *facts* the page says more in the reader's language, in the place of the detail.
+    """
+
+    def __init__(
+        self, cause: str, detail: str = "", facts: Mapping[str, str] | None = None
+    ) -> None:
         """Keep the cause apart from the detail, which may hold the provider's words."""
-        self.cause, self.detail = cause, detail
+        self.cause, self.detail, self.facts = cause, detail, dict(facts or {})
         super().__init__(f"{cause}: {detail}" if detail else cause)
 
 

@@ -154,11 +154,8 @@ class CallbackEffects:
         was, came = (
             f"{one.name} ({one.id})" if one.name else one.id for one in (before, account)
         )
-        detail = (
-            f"This installation is connected to {was}, and you came back as {came}. Start again and sign in as the "
-            "former; for the latter, make an installation of its own."
-        )
-        raise FlowRefused("wrong_account", detail)
+        detail = f"connected to {was}, came back as {came}"
+        raise FlowRefused("wrong_account", detail, {"was": was, "came": came})
 
     async def _arguments(self, flow: Flow, wanted: Activate) -> Sequence[bytes | str | int]:
         home, definition = self._owner.installation, self._owner.definition

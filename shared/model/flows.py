@@ -54,6 +54,7 @@ class Flow(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     status: FlowStatus = "open"
     cause: str = ""  # one of CAUSES when failed
     detail: str = ""  # the provider's words, untrusted
+    facts: dict[str, str] = {}  # what the cause's page names, as untrusted
     oauth_state: str = ""  # hash of the one state that may finish it; a new start replaces it
     verifier: bytes = b""  # sealed PKCE verifier
     token: bytes = b""  # sealed token of the link, for "start again"

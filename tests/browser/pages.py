@@ -17,6 +17,25 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
+# What must hold of any page, for whoever uses it and however (https://www.w3.org/TR/WCAG22/: 1.3.1, 1.4.10, 2.4.2,
+# 2.5.8, 3.1.1, 4.1.2).
+_FLAWS = """() => {
+  const found = [], all = (what) => [...document.querySelectorAll(what)];
+  if (!document.documentElement.lang) found.push("no language");
+  if (!document.title.trim()) found.push("no title");
+  for (const what of ["h1", "main"])
+    if (all(what).length !== 1) found.push(`${all(what).length} ${what}`);
+  for (const field of all("input:not([type=hidden]), select"))
+    if (!field.labels.length) found.push(`no label: ${field.name}`);
+  for (const one of all("a, button, summary")) {
+    if (!one.textContent.trim()) found.push(`no words: ${one.tagName}`);
+    if (one.getBoundingClientRect().height < 24) found.push(`too small: ${one.textContent}`);
+  }
+  if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the window");
+  return found;
+}"""
+
+
 class Tab:
     """One browser of one person: its page, and every request and complaint of it."""
 
@@ -54,6 +73,11 @@ class Tab:
         """Disagree on the provider's page."""
         await self.page.get_by_role("button", name="Cancel").click()
         await self.page.wait_for_load_state()
+
+    async def flaws(self) -> list[str]:
+        """What would keep somebody from using the page."""
+        found: list[str] = await self.page.evaluate(_FLAWS)
+        return found
 
     async def shot(self, folder: Path, name: str) -> None:
         """A picture of the page, for people to look at."""

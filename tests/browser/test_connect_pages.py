@@ -11,30 +11,11 @@ from playwright.async_api import Response
 
 from shared.model.flows import CAUSES
 from shared.storage.flows import Flows
+from tests.browser.offers import an_offer, connect
 from tests.browser.pages import People, Tab
-from tests.journeys.system import APP, TOKEN_PATHS, Json, System
+from tests.journeys.system import APP, TOKEN_PATHS, System
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium")]
-
-
-class Offer:
-    """An installation, its link, and an account to connect it to."""
-
-    def __init__(self, system: System, made: Json, link: Json, account: str) -> None:
-        self.system, self.webhook_id = system, str(made["webhookId"])
-        self.bot, self.account = str(made["botId"]), account
-        self.link, self.flow_id = str(link["url"]), str(link["flowId"])
-
-    async def state(self) -> Json:
-        """The installation as it is now."""
-        return await self.system.installation(self.webhook_id)
-
-
-async def an_offer(system: System, provider: str = "slack", **link: object) -> Offer:
-    """A fresh installation with its connect link."""
-    made = await system.install(provider, await system.bot())
-    minted = await system.link(made["webhookId"], **link)
-    return Offer(system, made, minted, system.account(provider, "Initech"))
 
 
 class TestOneClick:
@@ -96,13 +77,6 @@ class TestOneClick:
         assert "Slack is connected" == await tab.headline()
         assert "connected" == (await offer.state())["connection"]
         assert ["issued"] == system.exchanges("slack", since)
-
-
-async def connect(tab: Tab, offer: Offer) -> None:
-    """Go all the way."""
-    await tab.page.goto(offer.link)
-    await tab.go_on()
-    await tab.allow(offer.account)
 
 
 class TestCancelling:

@@ -43,11 +43,16 @@ def definition(base: str) -> dict[str, Any]:
     }
 
 
-async def asked(system: System, visitor: Visitor, account: str) -> tuple[str, Page]:
-    """A flow at the page that asks: the installation, and the page."""
+async def choosy(system: System) -> str:
+    """Registered, and its secrets set; returns its name."""
     await system.register(definition(system.simulator.base("acme")))
     await system.set_secrets(NAME, APP)
-    made = await system.install(NAME, await system.bot())
+    return NAME
+
+
+async def asked(system: System, visitor: Visitor, account: str) -> tuple[str, Page]:
+    """A flow at the page that asks: the installation, and the page."""
+    made = await system.install(await choosy(system), await system.bot())
     link = (await system.link(made["webhookId"]))["url"]
     return made["webhookId"], await visitor.stay(await visitor.callback(link, account))
 

@@ -139,13 +139,8 @@ class TestALink:
         assert (404, "This link is not known") == (page.status, page.headline)
 
     async def test_ends_after_a_day(self, system: System, since: int) -> None:
-        """The link's record is moved into the past, as time would."""
         link = await a_link(system)
-        flows, hashed = Flows(system.store), hashed_token(link)
-        stored = await flows.link(hashed)
-        assert stored is not None
-        past = msgspec.structs.replace(stored, expires_at=stored.created_at - 1)
-        await flows.put_link(hashed, past)
+        await expire(system, link)
         async with Visitor() as visitor:
             page, pressed = await visitor.open(link), await visitor.press(link)
 
@@ -164,6 +159,15 @@ class TestALink:
         assert {43} == {len(state) for state in states}
         known = {made["webhookId"], link.rpartition("/")[2]}
         assert not known & set(states)
+
+
+async def expire(system: System, link: str) -> None:
+    """The link's record is moved into the past, as time would."""
+    flows, hashed = Flows(system.store), hashed_token(link)
+    stored = await flows.link(hashed)
+    assert stored is not None
+    past = msgspec.structs.replace(stored, expires_at=stored.created_at - 1)
+    await flows.put_link(hashed, past)
 
 
 def hashed_token(link: str) -> str:

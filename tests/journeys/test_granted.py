@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 NAME = "stingy"
 
 
-async def test_what_was_not_granted_is_shown_and_kept(system: System) -> None:
+async def stingy(system: System) -> str:
     """The scopes go under another name here, so the provider grants none and says so."""
     document = {**definition(system.simulator.base("acme")), "name": NAME}
     oauth = document["oauth"]
@@ -24,7 +24,11 @@ async def test_what_was_not_granted_is_shown_and_kept(system: System) -> None:
     }
     await system.register(document)
     await system.set_secrets(NAME, APP)
-    made = await system.install(NAME, await system.bot())
+    return NAME
+
+
+async def test_what_was_not_granted_is_shown_and_kept(system: System) -> None:
+    made = await system.install(await stingy(system), await system.bot())
     page = await system.connect(made["webhookId"], system.account("acme"))
     after = await system.installation(made["webhookId"])
 

@@ -251,7 +251,7 @@ async def _failed(flow: Flow, cause: str, tools: Tools) -> Reply:
     scope = f"installation:{flow.installation}"
     token = await tools.vault.open(scope, token_place(flow.id), flow.token)
     again = f"/connect/{token.reveal().decode()}"
-    return failure(cause, flow.detail, again=again, reference=flow.id)
+    return failure(cause, flow.detail, facts=flow.facts, again=again, reference=flow.id)
 
 
 async def _choose(flow: Flow, tools: Tools) -> Reply:

@@ -198,7 +198,11 @@ async def _fail(record: Record, flow: Flow, refused: FlowRefused, tools: Tools) 
     await tools.ledger.step("forget", record, "fence")
     try:
         await tools.flows.update_flow(
-            flow.id, status="failed", cause=refused.cause, detail=refused.detail
+            flow.id,
+            status="failed",
+            cause=refused.cause,
+            detail=refused.detail,
+            facts=refused.facts,
         )
     except (Conflict, NotFound):
         return

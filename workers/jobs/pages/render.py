@@ -14,6 +14,8 @@ from workers.jobs.pages.causes import CAUSES, known
 from workers.jobs.pages.words import language, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.model.flows import Flow
 
 _templates = Environment(
@@ -62,17 +64,29 @@ def page(template: str, status: int = 200, **facts: Any) -> Reply:
     return Reply(status=status, headers=HEADERS, body=text.encode())
 
 
-def failure(cause: str, detail: str = "", *, again: str = "", reference: str = "") -> Reply:
-    """The page for *cause*; *again* is where its one button leads, *detail* what is known beside it."""
+def failure(
+    cause: str,
+    detail: str = "",
+    *,
+    facts: Mapping[str, str] | None = None,
+    again: str = "",
+    reference: str = "",
+) -> Reply:
+    """
+    The page for *cause*; *again* is where its one button leads, *detail* what is known beside it.
+
+    What can be said with *facts* in the reader's language takes the detail's place.
+    """
     name = known(cause)
     rule = CAUSES[name]
+    said = say(f"causes.{name}.with_facts", **facts) if facts else ""
     return page(
         "failure",
         rule.status,
         headline=say(f"causes.{name}.headline"),
-        sentence=say(f"causes.{name}.sentence"),
+        sentence=said or say(f"causes.{name}.sentence"),
         is_choice=rule.is_choice,
-        detail="" if rule.is_choice else detail[:500],
+        detail="" if rule.is_choice or said else detail[:500],
         again=again if rule.action == "again" else "",
         reference=reference,
     )
