@@ -50,6 +50,24 @@ class TestOneClick:
         assert f"{peer.title()} is connected" == page.headline
         assert ("connected", "T1") == (after["connection"], after["identifier"])
 
+    async def test_leaves_neither_code_nor_state_in_the_browser(
+        self, home: System, front: Front, peer: str
+    ) -> None:
+        """Row 12: the callback is a redirect at once, kept by nobody and told to nobody."""
+        _, link = await offer(home, front, peer)
+        async with Visitor() as visitor:
+            came = await callback(visitor, link, "T9")
+            answer = await visitor.ask("GET", came)
+            page = await visitor.stay(came)
+        secrets = [URL(came).query["code"], URL(came).query["state"]]
+
+        assert 303 == answer.status
+        assert ("no-store", "no-referrer") == (
+            answer.headers["cache-control"],
+            answer.headers["referrer-policy"],
+        )
+        assert not [one for one in secrets if one in answer.location + page.url + page.text]
+
     async def test_that_is_cancelled_says_so(
         self, home: System, front: Front, peer: str, seen: int
     ) -> None:
