@@ -115,11 +115,13 @@ def trace_of(record: Record) -> str:
     >>> trace_of(Record(id="req_1", job="webhook", state="leased", epoch=1))
     '00-dfe7be6cee3b99ca63628de710b914dd-89e14ecad68438d3-01'
     """
-    trace, span = (
-        hashlib.sha256(part.encode()).hexdigest()
-        for part in (record.id, f"{record.id} {record.epoch}")
-    )
-    return f"00-{trace[:32]}-{span[:16]}-01"
+    span = hashlib.sha256(f"{record.id} {record.epoch}".encode()).hexdigest()[:16]
+    return f"00-{trace_id_of(record.id)}-{span}-01"
+
+
+def trace_id_of(record_id: str) -> str:
+    """The part of `traceparent` that all attempts of a record share."""
+    return hashlib.sha256(record_id.encode()).hexdigest()[:32]
 
 
 def body_of(payload: Mapping[str, Any]) -> bytes:

@@ -123,6 +123,9 @@ class SubscriptionsPort(Protocol):
     async def remove(self, home: Installation, id: str) -> bool:
         """End one; False when there was none."""
 
+    async def ids(self, home: Installation) -> dict[str, bool]:
+        """Its subscriptions, and whether each has a secret."""
+
     async def secret(self, home: Installation, id: str) -> Secret | None:
         """The secret of one."""
 
@@ -284,6 +287,9 @@ class FlowsPort(Protocol):
 
     async def ended_in(self, cookie_hash: str) -> Flow | None:
         """The flow that ended last in that browser."""
+
+    async def begin_round_trip(self, trace_id: str, webhook_id: str) -> None:
+        """What is called with that trace belongs to an OAuth round trip of the installation."""
 
     async def put_oauth_state(self, state_hash: str, flow_id: str, ttl: float) -> None:
         """A one-time state."""

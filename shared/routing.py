@@ -45,6 +45,20 @@ class RoutingScripts(
     finds: Literal["identifier", "subscription"] = "identifier"  # what these scripts return
 
 
+class SandboxScripts(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """A definition's `sandbox`: who sent a request below `/sandbox` of the global webhook, and what they wrote."""
+
+    identifier_extract_script: str | None = None
+    message_extract_script: str | None = None
+
+
 class Slice(Struct, frozen=True):
     """One identifier's part of a request; without a *body* the whole request is its part."""
 
@@ -142,6 +156,8 @@ def identifier_of(value: Any) -> str | None:
 
 
 SUBSCRIPTION = "subscription:"
+SANDBOX = "sandbox:"  # the subscription of somebody who has joined by way of a shared account
+SHAREABLE = "shareable:"  # the one of the text with which they do
 
 
 def subscribed(id: str) -> str:

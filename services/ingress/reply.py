@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -45,6 +46,24 @@ _PAGES = frozenset({"document", "embed", "frame", "iframe", "object"})
 _OWN_ORIGIN = "sandbox allow-forms allow-popups allow-scripts"
 
 
+class _Answer(web.Response):
+    """
+    A response whose header values go out as the octets they came as.
+
+    A value may hold octets beyond ASCII (https://www.rfc-editor.org/rfc/rfc9110#section-5.5). They were read as
+    Latin-1; aiohttp writes UTF-8, which would make two of each.
+    """
+
+    async def _write_headers(self) -> None:
+        await super()._write_headers()
+        writer = self._payload_writer
+        written = getattr(writer, "_headers_buf", None)
+        if written is None or written.isascii():
+            return
+        with suppress(UnicodeEncodeError):  # beyond Latin-1 it came from no server
+            writer._headers_buf = written.decode().encode("latin-1")  # type: ignore[union-attr]  # noqa: SLF001
+
+
 def passed_on(request: web.Request, reply: Reply) -> web.Response:
     """
     The worker's reply, without headers that belong to a hop or to the origin, and without cookies in our name.
@@ -58,7 +77,7 @@ def passed_on(request: web.Request, reply: Reply) -> web.Response:
     for name, value in reply.headers:
         if _may_pass(name, value) and not _sets_our_cookie(name, value):
             headers.add(name, value)
-    return web.Response(status=reply.status, headers=headers, body=reply.body)
+    return _Answer(status=reply.status, headers=headers, body=reply.body)
 
 
 def sandboxed(request: web.Request, response: web.Response) -> web.Response:

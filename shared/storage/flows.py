@@ -140,6 +140,16 @@ class Flows:
         )
         return flow_id.decode() or None, bool(first)
 
+    async def begin_round_trip(self, trace_id: str, webhook_id: str) -> None:
+        """What is called with that trace belongs to an OAuth round trip of the installation, which has no flow."""
+        where = keys.key("round-trip", trace_id)
+        await self._redis.set(where, webhook_id, px=int(FLOW_LIFETIME * 1000))
+
+    async def is_round_trip(self, trace_id: str, webhook_id: str) -> bool:
+        """Whether a call with that trace belongs to an OAuth round trip of the installation."""
+        found = await self._redis.get(keys.key("round-trip", trace_id))
+        return found is not None and found.decode() == webhook_id
+
     async def _current_id(self, webhook_id: str) -> str:
         found = await self._redis.get(keys.key("flow-of", webhook_id))
         return found.decode() if found else ""

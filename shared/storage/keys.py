@@ -58,6 +58,7 @@ register-every                     hash    WEBHOOKID: ms between two of these ti
 link:HASH                          string  `ConnectLink` JSON; expires
 flow:ID                            string  `Flow` JSON; expires
 flow-of:WEBHOOKID                  string  the installation's one current flow
+round-trip:TRACE                   string  webhookId whose OAuth round trip without a flow has that trace; expires
 ended-in:COOKIEHASH                string  the flow that ended last in a browser; expires
 oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
 turn:WEBHOOKID                     string  who refreshes its tokens now; expires

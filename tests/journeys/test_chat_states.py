@@ -271,8 +271,32 @@ class TestConfigure:
 
         assert 409 == (await other.post(CONFIGURE, {"identifier": "org_42"})).status
 
-    async def test_sandbox_identifiers_can_only_be_cleared(self, one):
+    async def test_inside_a_round_trip_without_a_flow_the_last_one_wins(self, api, one):
+        other, third = await a_caller(api, bot="b2"), await a_caller(api, bot="b3")
+        await configured(one, identifier="org_42")
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        await api.ports.flows.begin_round_trip(trace, other.home)
+        for caller in (other, third):
+            caller.headers |= {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+
+        assert 409 == (await third.post(CONFIGURE, {"identifier": "org_42"})).status
+        assert (200, {}) == await configured(other, identifier="org_42")
+        before = await api.ports.installations.by_webhook_id(one.home)
+        assert ("", "needs_reauth") == (before.identifier, before.connection)
+
+        other.headers |= {"traceparent": "00-" + "1" * 32 + "-b7ad6b7169203331-01"}
+        await configured(one, identifier="org_43")
+        assert 409 == (await other.post(CONFIGURE, {"identifier": "org_43"})).status
+
+    async def test_sandbox_identifiers_can_only_be_cleared(self, api, one):
+        subscriptions, home = api.ports.subscriptions, one.installation
+        for id in ("sandbox:ann", "sandbox:bob", "shareable:tulip", "22"):
+            await subscriptions.put(home, id)
+
+        assert (200, {}) == await configured(one)
+        assert 4 == len(await subscriptions.ids(home))
         assert (200, {}) == await configured(one, sandboxIdentifiers=None)
+        assert ["22", "shareable:tulip"] == list(await subscriptions.ids(home))
         assert 400 == (await one.post(CONFIGURE, {"sandboxIdentifiers": {"a": "b"}})).status
 
     async def test_schedules_the_next_registration(self, api, store, one):

@@ -23,6 +23,7 @@ from shared.envelope import (
     reply_of,
     request_body,
     said_in,
+    trace_id_of,
 )
 from shared.errors import (
     AlreadyBound,
@@ -197,6 +198,7 @@ async def _dispatched(visit: Visit, tools: Tools) -> Outcome:
     if status != "begun":
         raise FlowRefused("exchange_unknown")
     await _going_on(visit, tools)
+    await _vouched(visit, visit.record.id, tools)
     answer = await _sent(visit, tools)
     result = _result_of(visit, answer)
     await tools.ledger.step("commit", visit.record, STEP, msgspec.msgpack.encode(result))
@@ -215,6 +217,13 @@ async def _going_on(visit: Visit, tools: Tools) -> None:
         )  # fmt: skip
     except (Conflict, NotFound):
         raise FlowRefused("flow_expired") from None
+
+
+async def _vouched(visit: Visit, record_id: str, tools: Tools) -> None:
+    """Where no flow says so, the trace of *record_id* says that its calls belong to a round trip."""
+    if visit.flow is None:
+        home = visit.owner.installation
+        await tools.flows.begin_round_trip(trace_id_of(record_id), home.webhook_id)
 
 
 async def _sent(visit: Visit, tools: Tools) -> HttpAnswer:
@@ -301,6 +310,7 @@ async def _register(visit: Visit, tools: Tools) -> None:
     """Botpress registers when the configuration is saved, which it does by itself after connecting."""
     home = visit.owner.installation
     ticket = registration_of(home, f"{visit.record.id}_register")
+    await _vouched(visit, ticket.id, tools)
     (stored,) = await tools.ledger.accept([ticket])
     if stored.status == "full":
         raise HandlerUnavailable("the queue is full, so register could not be asked for")

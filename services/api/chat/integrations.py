@@ -17,6 +17,7 @@ from services.api.chat.records import (
 from services.api.operating import ask, check_server
 from shared.botpress import invalid
 from shared.model.periods import PERIODS
+from shared.routing import SANDBOX
 from shared.storage.flows import ENDED
 
 if TYPE_CHECKING:
@@ -29,14 +30,23 @@ async def configure(ports: ApiPorts, call: ChatCall[Silence, Configure]) -> Done
     """Bind, unbind, schedule; what is absent stays as it is."""
     home, wanted = call.caller.installation, call.body
     if isinstance(wanted.sandbox_identifiers, dict):
-        fix = "null takes all of them away"
-        raise invalid("sandboxIdentifiers", "Waypost knows no sandbox identifiers", fix)
+        fix = "null takes all of them away; people join with a shareable id"
+        raise invalid("sandboxIdentifiers", "is null, or left out", fix)
+    if wanted.sandbox_identifiers is None:
+        await _let_all_go(ports, home)
     if not isinstance(wanted.identifier, UnsetType):
         await _bind(ports, call, wanted.identifier or "")
     if not isinstance(wanted.schedule_register_call, UnsetType):
         period = PERIODS.get(wanted.schedule_register_call or "")
         await ports.schedule.every(home.webhook_id, period)
     return Done()
+
+
+async def _let_all_go(ports: ApiPorts, home: Installation) -> None:
+    """Nobody who joined by way of a shared account stays."""
+    for id in await ports.subscriptions.ids(home):
+        if id.startswith(SANDBOX):
+            await ports.subscriptions.remove(home, id)
 
 
 async def _bind(ports: ApiPorts, call: ChatCall[Silence, Configure], identifier: str) -> None:
@@ -48,19 +58,22 @@ async def _bind(ports: ApiPorts, call: ChatCall[Silence, Configure], identifier:
     home = call.caller.installation
     await ports.ledger.bind(
         home.integration, identifier, home.webhook_id, call.caller.definition.ownership,
-        in_flow=await _is_connecting(ports, home),
+        in_flow=await _is_connecting(ports, home, call.trace_id),
     )  # fmt: skip
     connection = _connection(home, identifier)
     if connection != home.connection:
         await ports.installations.update(home.webhook_id, connection=connection)
 
 
-async def _is_connecting(ports: ApiPorts, home: Installation) -> bool:
+async def _is_connecting(ports: ApiPorts, home: Installation, trace_id: str) -> bool:
     """
     Whether a person is connecting it right now.
 
-    `register` comes right behind that, and some integrations bind there what connecting brought.
+    `register` comes right behind that, and some integrations bind there what connecting brought. Where no flow is
+    needed (`stateBinding = "plain"`), the invocation itself is known as one of those.
     """
+    if trace_id and await ports.flows.is_round_trip(trace_id, home.webhook_id):
+        return True
     flow = await ports.flows.current_flow(home.webhook_id)
     if flow is None or flow.expires_at <= ports.clock.now():
         return False

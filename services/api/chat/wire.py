@@ -42,6 +42,7 @@ class ChatCall(Call[Q, B], frozen=True, kw_only=True):
 
     caller: Caller
     id: str  # of this call, also in the log
+    trace_id: str = ""  # of the invocation that makes it
 
 
 def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -61,6 +62,7 @@ def chat_handler_of(operation: Operation) -> Callable[[web.Request], Awaitable[w
                 body=None if operation.body is None else decoded(whole(raw), operation.body),
                 caller=caller,
                 id=request[REQUEST_ID],
+                trace_id=request.headers.get("traceparent", "").partition("-")[2][:32],
             )
             answer = await operation.act(ports, call)
             return operation.status, msgspec.json.encode(answer)

@@ -415,6 +415,25 @@ class TestAStranger:
         assert "This step was done already" == again.headline
         assert "connected" == (await one.now())["connection"]
 
+    async def test_is_a_round_trip_by_its_trace_where_there_is_no_flow(
+        self, system: System, server: Recorder
+    ) -> None:
+        """So that what the integration calls meanwhile, and in `register` behind it, counts as connecting."""
+        one = await a_setting(system, server, stateBinding="plain")
+        await registered(server)
+        async with Visitor() as visitor:
+            await visitor.ask("POST", f"{system.origin}/{one.id}", data=b"x")
+            await visitor.open(one.at("", "code=c"))
+        await registered(server, 2)
+        first, second = server.named("register")
+        hook, page = server.named("webhook_received")
+        flows = Flows(system.store)
+
+        assert [False, False, True, True] == [
+            await flows.is_round_trip(call.headers["traceparent"].split("-")[1], one.id)
+            for call in (first, hook, page, second)
+        ]
+
     async def test_meets_an_integration_with_an_origin_of_its_own_there_only(
         self, system: System, server: Recorder
     ) -> None:
