@@ -18,7 +18,7 @@ from shared.integrations.parts import (
 )
 from shared.model.installations import Ownership
 from shared.oauth import InputRule, OAuthProvider
-from shared.routing import RoutingScripts
+from shared.routing import RoutingScripts, SandboxScripts
 from shared.signatures import SecretPlace, Verify
 from shared.uninstalls import Uninstall
 
@@ -66,6 +66,7 @@ class Definition(
     icon: str = ""
     url: str | None = None  # of an HTTP integration server, which then is the handler
     identifier: RoutingScripts | None = None
+    sandbox: SandboxScripts | None = None
     configuration: ConfigurationType | None = None
     configurations: dict[str, ConfigurationType] = {}
     states: dict[str, StateRule] = {}

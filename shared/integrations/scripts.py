@@ -31,6 +31,8 @@ def script_paths(document: dict[str, Any]) -> Iterator[Path]:
         ("event",),
         ("identifier", "extractScript"),
         ("identifier", "fallbackHandlerScript"),
+        ("sandbox", "identifierExtractScript"),
+        ("sandbox", "messageExtractScript"),
         ("configuration", "identifier", "linkTemplateScript"),
     )
     types = _table(document.get("configurations"))

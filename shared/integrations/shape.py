@@ -47,8 +47,9 @@ def shaped(given: dict[str, Any]) -> Shaped:
     values: dict[str, str] = {}
     if "secrets" in document:
         document["secrets"], values = _secrets(document["secrets"])
-    if isinstance(document.get("identifier"), dict):
-        document["identifier"] = _plain(document["identifier"])
+    for scripts in ("identifier", "sandbox"):
+        if isinstance(document.get(scripts), dict):
+            document[scripts] = _plain(document[scripts])
     if "configuration" in document:
         document["configuration"] = _type(document["configuration"])
     for part, read in (("configurations", _type), ("states", _state)):

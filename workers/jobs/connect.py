@@ -17,6 +17,7 @@ from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink,
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import RawRequest, Reply, SealedPart
 from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifier
+from shared.routing import SHAREABLE
 from workers.clients import client_id, shown_secrets, template_values
 from workers.installed import Installed, installed
 from workers.jobs.pages.render import failure, page, progress, see_other
@@ -203,11 +204,20 @@ async def _from_script(script: str, owner: Installed, token: str, tools: Tools) 
         "env": "production",
         "secrets": await shown_secrets(owner, tools),
     }
+    if owner.definition.sandbox:
+        event |= await _shareable(owner, tools)
     name = f"{owner.definition.name} linkTemplateScript"
     value = await tools.scripts.run(name, script, event)
     if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https"}:
         raise FlowRefused("misconfigured", f"{name} did not return an address")
     return value
+
+
+async def _shareable(owner: Installed, tools: Tools) -> dict[str, str]:
+    """The text with which people join by way of a shared account, where there is one."""
+    known = await tools.subscriptions.ids(owner.installation)
+    texts = [id.removeprefix(SHAREABLE) for id in known if id.startswith(SHAREABLE)]
+    return {"shareableId": texts[0]} if texts else {}
 
 
 async def _own_flow(raw: RawRequest, flow_id: str, tools: Tools) -> Flow:

@@ -14,6 +14,7 @@ from workers.installed import installed
 from workers.jobs.delivery import deliver
 from workers.jobs.handshaking import REFUSED, handshake
 from workers.jobs.identifying import event_of, identify
+from workers.jobs.sandbox import is_sandbox, leave, sent_to
 from workers.jobs.verification import (
     Holder,
     Owned,
@@ -55,10 +56,25 @@ async def _webhook_of_anyone(visit: Visit, tools: Tools) -> Outcome:
 
     if visit.installed is not None:
         return await deliver(visit.record, visit.raw, visit.installed, tools)
+    if is_sandbox(visit):
+        return await _webhook_of_sandbox(visit, tools)
     found = await identify(visit, tools)
     if isinstance(found, str):
         return await _fall_back(visit, tools, found)
     return await _route(visit, tools, [Owned(one, "") for one in found])
+
+
+async def _webhook_of_sandbox(visit: Visit, tools: Tools) -> Outcome:
+    """Who leaves has left once the integration is sure to be told."""
+    sent = await sent_to(visit, tools)
+    if isinstance(sent, str):
+        return await _fall_back(visit, tools, sent)
+    raw, part = sent.part_of(visit.raw)
+    marked = msgspec.structs.replace(visit, raw=raw)
+    outcome = await _route(marked, tools, [Owned(part, "")], may_park=False)
+    if sent.operation == "leave":
+        await leave(sent, tools)
+    return outcome
 
 
 async def _webhook_of_owners(visit: Visit, tools: Tools) -> Outcome:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from shared.botpress import bot_user_id
-from tests.compat.botpress.installing import an_integration, installed, registered
+from tests.compat.botpress.installing import an_integration, begun, installed, registered
 from tests.compat.botpress.recording import Recorder, a_recorder, html, runtime_error
 from tests.journeys.system import System, until
 from tests.journeys.visitor import Visitor
@@ -90,6 +91,98 @@ class TestTheEnvelope:
         assert text == call.req["body"]
 
 
+class TestASharedAccount:
+    """A sandbox: who writes the shareable id of an installation joins it, until they leave."""
+
+    SANDBOX = {
+        "identifierExtractScript": "to_string!(parse_json!(.body).from)\n",
+        "messageExtractScript": "parse_json!(.body).text\n",
+    }
+
+    async def test_follows_who_joins_and_who_leaves(
+        self, system: System, server: Recorder
+    ) -> None:
+        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
+        one, two = [await shared(system, name, word) for word in ("tulip", "rose")]
+        said = [
+            await wrote(system, name, person, text)
+            for person, text in [
+                ("ann", "hello"), ("ann", " tulip "), ("ann", "hi"), ("bob", "rose"), ("bob", "hi"),
+                ("ann", "rose"), ("ann", "hi"), ("ann", "//leave"), ("ann", "hi"), ("bob", "hi"),
+            ]
+        ]  # fmt: skip
+        nobody = (202, "nobody")
+        await until(lambda: _count(server, 8), 10, lambda: str(server.requests))
+        got = [
+            (call.headers["x-webhook-id"], *json.loads(call.req["body"]).values(),
+             call.req["headers"].get("x-bp-sandbox-operation"))
+            for call in server.named("webhook_received")
+        ]  # fmt: skip
+
+        assert [nobody, nobody] == [said[0], said[8]]
+        assert [200] * 8 == [status for status, _ in said[1:8] + said[9:]]
+        assert sorted([
+            (one, "ann", " tulip ", "join"), (one, "ann", "hi", None),
+            (two, "bob", "rose", "join"), (two, "bob", "hi", None),
+            (two, "ann", "rose", "join"), (two, "ann", "hi", None),
+            (two, "ann", "//leave", "leave"), (two, "bob", "hi", None),
+        ], key=str) == sorted(got, key=str)  # fmt: skip
+
+    async def test_puts_the_shareable_id_into_the_link(
+        self, system: System, server: Recorder
+    ) -> None:
+        link = '"https://wa.example/?text=" + to_string!(.shareableId)\n'
+        name = await an_integration(system, server, link, sandbox=self.SANDBOX)
+        home = await shared(system, name, "tulip")
+        async with Visitor() as visitor:
+            pressed = await begun(system, visitor, home)
+
+        assert "https://wa.example/?text=tulip" == pressed.location
+
+    async def test_only_exists_below_its_own_path(
+        self, system: System, server: Recorder
+    ) -> None:
+        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
+        await shared(system, name, "tulip")
+        for path in ("", "/sandboxes", "/x/sandbox"):
+            assert (202, "nobody") == await wrote(system, name, "ann", "tulip", path)
+        assert (200, "") == await wrote(system, name, "ann", "tulip", "/sandbox/x")
+
+
+async def shared(system: System, name: str, word: str) -> str:
+    """An installation that people join with *word*; its webhookId."""
+    home: str = (await installed(system, name))["webhookId"]
+    await system.call("PUT", f"installations/{home}/subscriptions/shareable:{word}", {})
+    return home
+
+
+async def wrote(
+    system: System, name: str, person: str, text: str, path: str = "/sandbox"
+) -> tuple[int, str]:
+    """*person* writes *text* to the shared account; what its provider is answered."""
+    url = f"{system.origin}/integration/global/{name}{path}"
+    async with system.http.post(url, json={"from": person, "text": text}) as answer:
+        return answer.status, await answer.text()
+
+
+async def _count(server: Recorder, wanted: int) -> bool:
+    return len(server.requests) >= wanted
+
+
+@asynccontextmanager
+async def verbatim(said: bytes) -> AsyncIterator[str]:
+    """The address of a server that answers *said* to everything."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
 class TestAWebhook:
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
     async def test_reaches_the_server_byte_for_byte(
@@ -132,6 +225,19 @@ class TestAWebhook:
 
         assert (202, "event", "kept") == found
         assert {"X-Custom", "Set-Cookie"} <= names
+
+    async def test_is_answered_with_the_very_octets_of_the_server_s_headers(
+        self, system: System, server: Recorder
+    ) -> None:
+        """Node writes é as one octet; others write UTF-8."""
+        said = b"HTTP/1.1 200 OK\r\nX-A: caf\xe9\r\nX-B: caf\xc3\xa9\r\nContent-Length: 2\r\n\r\n{}"
+        async with verbatim(said) as server.url:
+            home = await installed(system, await an_integration(system, server))
+            url = f"{system.origin}/{home['webhookId']}"
+            async with system.http.post(url, data=b"x") as answer:
+                found = {name.lower(): value for name, value in answer.raw_headers}
+
+        assert (b"caf\xe9", b"caf\xc3\xa9") == (found[b"x-a"], found[b"x-b"])
 
     async def test_that_is_answered_with_nothing_gets_the_sdk_s_two_characters(
         self, system: System, server: Recorder
