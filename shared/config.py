@@ -64,6 +64,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("chat_bind", read.optional_bind, "", "one more listener, for integrations' servers: `/v1/chat` alone"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
+    Variable("seal_webhooks", read.switch, "off", "webhooks too are stored readable by workers only: on or off"),
     Variable("retention", retention, DEFAULT, "how long, and how much, of what is closed is kept; write what differs"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
     Variable("simulator_url", read.origin, "", "for demo and tests: a private origin that provider calls may reach"),
@@ -92,6 +93,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_bind: Bind
     chat_bind: Bind | None
     workers: int
+    seal_webhooks: bool
     retention: Retention
     log: LogSettings
     simulator_url: str

@@ -19,6 +19,7 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMS = ("console", "json")
 _SHORTEST_TOKEN = 16
 _MOST_WORKERS = 64
+_SWITCH = {"on": True, "off": False}
 
 
 class Unreadable(Exception):
@@ -216,6 +217,18 @@ def admin_token(text: str) -> str:
             "make one with `openssl rand -hex 32`, or unset it: `waypost up` makes one",
         )
     return text
+
+
+def switch(text: str) -> bool:
+    """
+    Read on or off.
+
+    >>> switch("on"), switch("off")
+    (True, False)
+    """
+    if text.lower() not in _SWITCH:
+        raise Unreadable(f"{text!r} is neither on nor off", "write on or off")
+    return _SWITCH[text.lower()]
 
 
 def workers(text: str) -> int:

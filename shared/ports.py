@@ -208,7 +208,10 @@ class StatesPort(Protocol):
 
 
 class OpensSealed(Protocol):
-    """The private half of the workers' key."""
+    """The workers' key pair."""
+
+    def seal(self, plaintext: bytes, info: bytes) -> bytes:
+        """What only workers can open, under the same *info*."""
 
     def open(self, sealed: bytes, info: bytes) -> bytes:
         """What the ingress sealed under *info*."""

@@ -54,6 +54,13 @@ def sealed(ports: IngressPorts, raw: RawRequest, part: SealedPart) -> RawRequest
     return msgspec.structs.replace(raw, sealed=box)
 
 
+def whole_sealed(ports: IngressPorts, raw: RawRequest) -> RawRequest:
+    """*raw* with nothing left to read in it but what it is, when it came and for whom."""
+    part = SealedPart(path=raw.path, query=raw.query, headers=raw.headers, body=raw.body)
+    bare = msgspec.structs.replace(raw, path="/", query="", headers=(), body=b"")
+    return sealed(ports, bare, part)
+
+
 class Admission:
     """What to put beside the raw request in the ledger."""
 

@@ -78,6 +78,7 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
         clock=clock,
         chance=chance,
         origin=settings.public_url,
+        seal_webhooks=settings.seal_webhooks,
         proxies=_limits(settings).uncounted,
         reach=FailPoints(settings.failpoint).reach,
     )

@@ -77,6 +77,7 @@ class IngressPorts:
     clock: Clock
     chance: Chance
     origin: str  # the public URL
+    seal_webhooks: bool = False  # as browsers' requests always are
     webhook_wait: float = WEBHOOK_WAIT  # seconds
     browser_wait: float = 25.0
     pace: Pace = field(default_factory=Pace)

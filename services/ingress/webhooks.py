@@ -65,6 +65,7 @@ async def _webhook(
     raw = await _raw(request, ports, door, kind, target)
     handshake = any(_matches(match, raw) for match in door.handshakes)
     to = _admission(door, raw)
+    raw = accept.whole_sealed(ports, raw) if ports.seal_webhooks else raw
     if not (handshake or door.reply == "wait"):
         await accept.store(ports, raw, to)
         return reply.acknowledged(door)

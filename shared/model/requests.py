@@ -41,7 +41,7 @@ class RawRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
         ""  # sha256 hex of the cookie value this ingress is about to set (POST /connect)
     )
     sealed: bytes = (
-        b""  # query, headers and body of oauth and connect doors, sealed to the workers' key
+        b""  # a `SealedPart` of oauth and connect doors, and of webhooks where that is wanted
     )
 
     def header(self, name: str) -> str | None:
@@ -55,7 +55,7 @@ class RawRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SealedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a browser brings that could be a secret; stored only inside `RawRequest.sealed`."""
+    """What a caller brings that could be a secret; stored only inside `RawRequest.sealed`."""
 
     path: str = ""
     query: str = ""

@@ -43,6 +43,10 @@ class SealingKey:
         """Write what `from_file` reads, with mode 0600, whole or not at all."""
         write_private(path, base64.b64encode(self._key.private_bytes_raw()) + b"\n")
 
+    def seal(self, plaintext: bytes, info: bytes) -> bytes:
+        """Seal to this very key, as the ingress does with its `public` half."""
+        return self.public.seal(plaintext, info)
+
     def open(self, sealed: bytes, info: bytes) -> bytes:
         """What was sealed under *info*; raises `SealBroken`."""
         try:

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-import msgspec
-
 from shared.errors import Conflict, FlowRefused, NotFound, Permanent
 from shared.integrations.configurations import link_script_of, provider_of
 from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink, Flow
@@ -20,6 +18,7 @@ from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifi
 from shared.routing import SHAREABLE
 from workers.clients import client_id, shown_secrets, template_values
 from workers.installed import Installed, installed
+from workers.jobs import sealed
 from workers.jobs.pages.render import failure, page, progress, see_other
 from workers.jobs.pages.words import speak_to
 
@@ -46,9 +45,7 @@ async def connect(claim: Claim, tools: Tools) -> Outcome:
 
 def opened(body: bytes, tools: Tools) -> tuple[RawRequest, SealedPart]:
     """A stored browser request, with what the ingress sealed; its reader is spoken to in their language."""
-    raw = msgspec.msgpack.decode(body, type=RawRequest)
-    plain = tools.sealing.open(raw.sealed, raw.id.encode())
-    part = msgspec.msgpack.decode(plain, type=SealedPart)
+    raw, part = sealed.opened(body, tools)
     speak_to(part.headers)
     return raw, part
 

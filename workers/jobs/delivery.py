@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from shared.model.outcomes import Ignored, Outcome
 from shared.model.requests import RawRequest, Reply
 from workers.installed import Installed, installed
 from workers.jobs.ending import end_if_uninstalled
+from workers.jobs.sealed import readable
 from workers.runtime import runtime_of
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ DISABLED = Reply(
 
 async def delivery(claim: Claim, tools: Tools) -> Outcome:
     """Carry a delivery that was split off, released, or tried before."""
-    raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
+    raw = readable(claim.body, tools)
     owner = await installed(tools, claim.record.installation)
     return await deliver(claim.record, raw, owner, tools)
 

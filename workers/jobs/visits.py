@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from shared.integrations.configurations import rules_in, verify_of
@@ -13,6 +12,7 @@ from shared.model.jobs import Record
 from shared.model.requests import RawRequest
 from shared.signatures import UNCHECKED, Verify
 from workers.installed import Installed, installed
+from workers.jobs.sealed import readable
 
 if TYPE_CHECKING:
     from shared.model.jobs import Claim
@@ -49,7 +49,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 async def visit_of(claim: Claim, tools: Tools) -> Visit:
     """What *claim* is about."""
-    raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
+    raw = readable(claim.body, tools)
     owner = await installed(tools, raw.name) if raw.door == "installation" else None
     definition = owner.definition if owner else await tools.catalogue.definition(raw.name)
     kind = owner.installation.configuration_type if owner else None

@@ -15,6 +15,7 @@ from workers.jobs.delivery import deliver
 from workers.jobs.handshaking import REFUSED, handshake
 from workers.jobs.identifying import event_of, identify
 from workers.jobs.sandbox import is_sandbox, leave, sent_to
+from workers.jobs.sealed import stored_again
 from workers.jobs.verification import (
     Holder,
     Owned,
@@ -113,7 +114,7 @@ async def _route(
     visit: Visit, tools: Tools, found: list[Owned], *, may_park: bool | None = None
 ) -> Outcome:
     """What nobody has verified is never parked."""
-    parts = [(one.identifier, _body(visit.raw, one), owner) for one, owner in found]
+    parts = [(one.identifier, _body(visit.raw, one, tools), owner) for one, owner in found]
     allowed = visit.is_checked if may_park is None else may_park
     tools.reach("route.before")
     routed = await tools.ledger.route(visit.record, parts, may_park=allowed)
@@ -138,8 +139,8 @@ def _unknown(found: list[Slice]) -> str:
     return f"no installation has the identifier {names}"
 
 
-def _body(raw: RawRequest, one: Slice) -> bytes:
+def _body(raw: RawRequest, one: Slice, tools: Tools) -> bytes:
     """A slice's own request, or nothing where it is the whole one."""
     if one.body is None:
         return b""
-    return msgspec.msgpack.encode(msgspec.structs.replace(raw, body=one.body, reply_to=None))
+    return stored_again(msgspec.structs.replace(raw, body=one.body, reply_to=None), tools)
