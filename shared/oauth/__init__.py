@@ -18,7 +18,7 @@ from shared.oauth.pkce import challenge_of, new_verifier
 from shared.oauth.records import OAuthProvider
 from shared.oauth.returns import return_to_allowed
 from shared.oauth.section import ClientPlace, InputRule
-from shared.oauth.templates import checked_inputs
+from shared.oauth.templates import checked_inputs, unfit_inputs
 from shared.oauth.tokens import Tokens, tokens_of
 
 __all__ = [
@@ -50,5 +50,6 @@ __all__ = [
     "token_call",
     "tokens_from",
     "tokens_of",
+    "unfit_inputs",
     "words_of",
 ]

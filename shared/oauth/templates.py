@@ -46,12 +46,29 @@ def checked_inputs(rules: Mapping[str, InputRule], given: Mapping[str, str]) -> 
     """
     checked = {}
     for name, rule in rules.items():
-        value = given.get(name, "") or rule.default
-        fitting = "" if value == "" and rule.optional else checked_input(rule, value)
+        fitting = _fitting(rule, given.get(name, ""))
         if fitting is None:
             raise FlowRefused("invalid_input", f"{rule.title or name}: {_wanted(rule)}")
         checked[name] = fitting
     return checked
+
+
+def unfit_inputs(rules: Mapping[str, InputRule], given: Mapping[str, str]) -> frozenset[str]:
+    """
+    The names of what *rules* do not take, so that a form can say so beside each.
+
+    >>> from shared.oauth.section import InputRule
+    >>> sorted(unfit_inputs({"shop": InputRule(), "note": InputRule(optional=True)}, {}))
+    ['shop']
+    """
+    return frozenset(
+        name for name, rule in rules.items() if _fitting(rule, given.get(name, "")) is None
+    )
+
+
+def _fitting(rule: InputRule, value: str) -> str | None:
+    value = value or rule.default
+    return "" if value == "" and rule.optional else checked_input(rule, value)
 
 
 def checked_input(rule: InputRule, value: str) -> str | None:

@@ -197,7 +197,10 @@ async def test_what_is_typed_in_is_explained_checked_and_can_be_mended(
     await field.fill("not a label")
     await walk.tab.go_on()
     wrong = await walk.look("invalid_input")
-    await walk.start_again()
+    left, focused = (
+        await field.input_value(),
+        await page.evaluate("document.activeElement.name"),
+    )
     await field.fill("my-shop")
     await walk.tab.go_on()
     await walk.tab.allow(offer.account)
@@ -205,7 +208,8 @@ async def test_what_is_typed_in_is_explained_checked_and_can_be_mended(
     assert offer.link == stayed
     assert about["description"] == described
     assert "Something you entered is not right" in wrong
-    assert "Shop: lower-case letters, digits and dashes" in wrong
+    assert "Lower-case letters, digits and dashes are expected" in wrong
+    assert ("not a label", "shop") == (left, focused)
     assert "Acme is connected" == await walk.tab.headline()
     assert [] == walk.wrong
 

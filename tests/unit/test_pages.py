@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shared.languages import LANGUAGES, preferred
 from shared.model.flows import CAUSES, Flow, Option
 from shared.model.requests import Reply
+from shared.oauth.section import InputRule, InputType
 from workers.jobs.pages import causes
 from workers.jobs.pages.render import failure, page, progress
 from workers.jobs.pages.words import CATALOGUES, say, speak_to
@@ -67,6 +68,10 @@ class Reader(HTMLParser):
 
 
 class TestEveryLanguage:
+    @pytest.mark.parametrize("kind", [*get_args(InputType), "pattern", "below"])
+    def test_says_what_is_expected_of_an_input(self, kind: str) -> None:
+        assert f"wanted.{kind}" in CATALOGUES["en"]
+
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_says_all_that_english_says_and_fills_the_same_places(self, language: str) -> None:
         ours, english = CATALOGUES[language], CATALOGUES["en"]
@@ -109,7 +114,9 @@ class TestEveryLanguage:
             page("success", flow=flow, title=EVIL, bot=EVIL),
             page("interstitial", success=False, message=EVIL),
             page("connect", title=EVIL, host=EVIL, bot=EVIL, alias=EVIL, account=EVIL, ended=EVIL,
-                 scopes=(EVIL,), inputs={}, expires="2026-01-01"),
+                 scopes=(EVIL,), expires="2026-01-01",
+                 inputs={"shop": InputRule(title=EVIL, description=EVIL, example=EVIL)},
+                 given={"shop": EVIL}, wrong={"shop"}),
         ])  # fmt: skip
 
         assert [] == [one for one in pages if "script" in Reader(one).tags]

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from shared.errors import Conflict, FlowRefused, NotFound, Permanent
@@ -14,7 +14,7 @@ from shared.integrations.configurations import link_script_of, provider_of
 from shared.model.flows import FLOW_LIFETIME, OAUTH_STATE_LIFETIME, ConnectLink, Flow
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import RawRequest, Reply, SealedPart
-from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifier
+from shared.oauth import authorize_url, challenge_of, checked_inputs, new_verifier, unfit_inputs
 from shared.routing import SHAREABLE
 from workers.clients import client_id, shown_secrets, template_values
 from workers.installed import Installed, installed
@@ -23,8 +23,13 @@ from workers.jobs.pages.render import failure, page, progress, see_other
 from workers.jobs.pages.words import speak_to
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from shared.model.jobs import Claim
     from workers.tools import Tools
+
+
+_NOTHING: Mapping[str, str] = {}
 
 
 async def connect(claim: Claim, tools: Tools) -> Outcome:
@@ -59,9 +64,12 @@ async def _answer(raw: RawRequest, part: SealedPart, tools: Tools) -> Reply:
             return await _picked(flow, part, tools)
         return await _flow_page(flow, tools)
     link, owner = await _of_link(raw, tools)
-    if raw.method == "POST":
-        return see_other(await _begin(raw, part, (link, owner), tools))
-    return _connect_page(link, owner)
+    if raw.method != "POST":
+        return _connect_page(link, owner)
+    given = _typed_in(part)
+    if wrong := unfit_inputs(owner.definition.inputs, given):
+        return _connect_page(link, owner, given, wrong)
+    return see_other(await _begin(raw, part, (link, owner), tools))
 
 
 async def _interstitial(cookie_hash: str, query: str, tools: Tools) -> Reply:
@@ -89,11 +97,18 @@ async def _of_link(raw: RawRequest, tools: Tools) -> tuple[ConnectLink, Installe
     return link, await installed(tools, link.installation)
 
 
-def _connect_page(link: ConnectLink, owner: Installed) -> Reply:
+def _connect_page(
+    link: ConnectLink,
+    owner: Installed,
+    given: Mapping[str, str] = _NOTHING,
+    wrong: Collection[str] = (),
+) -> Reply:
+    """The page of a link; once more where something that was typed in is *wrong*, with what was *given* left there."""
     definition, home = owner.definition, owner.installation
     provider = provider_of(definition, home.configuration_type)
     return page(
         "connect",
+        422 if wrong else 200,
         title=definition.title or definition.name,
         host=urlsplit(provider.authorize.url).hostname if provider else "",
         bot=home.bot_id,
@@ -102,6 +117,8 @@ def _connect_page(link: ConnectLink, owner: Installed) -> Reply:
         ended=home.status_reason if home.connection == "needs_reauth" and home.account else "",
         scopes=provider.authorize.scopes.default if provider else (),
         inputs=definition.inputs,
+        given=given,
+        wrong=wrong,
         expires=datetime.fromtimestamp(link.expires_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
@@ -123,7 +140,7 @@ async def _begin(
         status="authorizing",
         oauth_state=state_hash(token),
         redirect_uri=f"{owner.definition.public_url or tools.origin}/oauth",
-        inputs=_inputs(part, owner),
+        inputs=checked_inputs(owner.definition.inputs, _typed_in(part)),
         verifier=await tools.vault.seal(
             owner.scope, verifier_place(link.flow_id), verifier.encode()
         ),
@@ -161,11 +178,9 @@ def _token_in(part: SealedPart) -> bytes:
     return part.path.rpartition("/")[2].encode()
 
 
-def _inputs(part: SealedPart, owner: Installed) -> dict[str, Any]:
+def _typed_in(part: SealedPart) -> dict[str, str]:
     form = parse_qs(part.body.decode("utf-8", "replace"))
-    return checked_inputs(
-        owner.definition.inputs, {name: given[0] for name, given in form.items()}
-    )
+    return {name: values[0] for name, values in form.items()}
 
 
 async def _location(
