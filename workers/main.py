@@ -34,6 +34,7 @@ from shared.storage.flows import Flows
 from shared.storage.gates import Gates
 from shared.storage.handshakes import Handshakes
 from shared.storage.installations import Installations
+from shared.storage.later import Later
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
 from shared.storage.renewals import Renewals
@@ -53,7 +54,7 @@ from workers.journey import Journey
 from workers.keysets import KeySets
 from workers.outbound import Outbound, Policy
 from workers.replies import Replies
-from workers.scheduler import schedule_for_ever
+from workers.scheduler import schedule_for_ever, tell_for_ever
 from workers.settling import Settler
 from workers.slots import Slots
 from workers.sweeper import sweep_for_ever
@@ -113,6 +114,7 @@ async def start(ctx: dict[str, Any]) -> None:
             tools.gates.follow(),
             look_after_for_ever(tools),
             schedule_for_ever(Schedule(store), tools.installations, ledger),
+            tell_for_ever(Later(store), ledger),
         ):
             stack.callback(asyncio.create_task(work).cancel)
         log.info("store.promise", durable=(await promise(store)).durable)

@@ -1,24 +1,28 @@
-"""Registers installations again whose integration asked for it (`scheduleRegisterCall`)."""
+"""What integrations asked for later: `register` again (`scheduleRegisterCall`), events to their bot (`schedule`)."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from shared.errors import StoreUnavailable
+from shared.model.events import accept_of, delivery_id_of
 from shared.model.jobs import registration_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shared.model.events import Event
     from shared.model.installations import Installation
     from shared.model.jobs import Accept, Accepted
 
 log = structlog.get_logger()
 
 PAUSE = 20.0  # seconds; the shortest period is an hour
+EVENT_PAUSE = 1.0  # seconds; so much later than asked for an event may be told
 
 
 class Schedules(Protocol):
@@ -77,3 +81,33 @@ async def register_due(schedule: Schedules, installations: Installed, ledger: Ac
             asked += 1
         await schedule.passed(webhook_id, due)
     return asked
+
+
+class HoldsBack(Protocol):
+    """Knows which events' time has come."""
+
+    async def due(self, most: int = ...) -> Sequence[Event]:
+        """Events whose time has come."""
+
+    async def gone(self, event: Event) -> None:
+        """It is on its way."""
+
+
+async def tell_for_ever(later: HoldsBack, ledger: Accepts) -> None:
+    """Look until cancelled; every worker does, and each event is one record."""
+    while True:
+        with suppress(StoreUnavailable):
+            await tell_due(later, ledger)
+        await asyncio.sleep(EVENT_PAUSE)
+
+
+async def tell_due(later: HoldsBack, ledger: Accepts) -> int:
+    """Put every event whose time has come on its way; what the queue cannot take stays due. Returns how many."""
+    told = 0
+    for event in await later.due():
+        (stored,) = await ledger.accept([accept_of(event, delivery_id_of(event.id))])
+        if stored.status == "full":
+            break
+        await later.gone(event)
+        told += 1
+    return told

@@ -26,6 +26,7 @@ from shared.storage.gates import Gates
 from shared.storage.handshakes import Handshakes
 from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
+from shared.storage.later import Later
 from shared.storage.ledger import Ledger
 from shared.storage.objects import Objects
 from shared.storage.renewals import Renewals
@@ -78,6 +79,7 @@ class ApiPorts:
     repeats: Repeats
     objects: Objects
     schedule: Schedule
+    later: Later
     sessions: Sessions
     audit: Audit
     scripts: Scripts
@@ -119,6 +121,7 @@ def ports_over(
         repeats=Repeats(edge.clock),
         objects=Objects(store),
         schedule=Schedule(store),
+        later=Later(store),
         sessions=Sessions(store),
         audit=Audit(store),
         scripts=scripts,

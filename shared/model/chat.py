@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["user", "conversation", "message", "event"]
 KINDS: tuple[Kind, ...] = ("user", "conversation", "message", "event")
 Tags = dict[str, str]
-EventStatus = Literal["pending", "processed", "ignored", "failed"]
+EventStatus = Literal["pending", "processed", "ignored", "failed", "scheduled"]
 
 
 class User(Struct, frozen=True, kw_only=True, rename="camel"):

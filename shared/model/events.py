@@ -34,6 +34,16 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     event: Event
 
 
+def delivery_id_of(event_id: str) -> str:
+    """
+    The record that carries an event to a bot's URL.
+
+    >>> delivery_id_of("evt_01m3250v0000000000000000ab")
+    'dlv_01m3250v0000000000000000ab'
+    """
+    return f"dlv_{event_id.partition('_')[2]}"
+
+
 def accept_of(event: Event, id: str) -> Accept:
     """The record by which a worker carries *event* to its bot's URL."""
     return Accept(

@@ -55,6 +55,8 @@ objects:WEBHOOKID:KIND             hash    ID: JSON of a user, conversation, mes
 terms:WEBHOOKID:KIND               zset    TERM ID pairs by which objects are found, without scores
 registrations                      zset    webhookIds by when they are registered again (ms)
 register-every                     hash    WEBHOOKID: ms between two of these times
+later                              zset    WEBHOOKID EVENT pairs by when they are told to the bot (ms)
+later-of:WEBHOOKID                 hash    EVENT: JSON of an event that is held back
 link:HASH                          string  `ConnectLink` JSON; expires
 flow:ID                            string  `Flow` JSON; expires
 flow-of:WEBHOOKID                  string  the installation's one current flow

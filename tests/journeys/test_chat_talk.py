@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from shared.botpress import bot_user_id
 from shared.model.events import Outgoing
 from tests.journeys.api_builders import Api, ended, running_api
 from tests.journeys.chat_builders import Caller, NoScripts, a_caller
+from workers.scheduler import tell_due
 
 USERS, CONVERSATIONS = "/v1/chat/users", "/v1/chat/conversations"
 MESSAGES, EVENTS = "/v1/chat/messages", "/v1/chat/events"
@@ -508,6 +510,66 @@ class TestEvents:
 
         assert (503, "1") == (said.status, said.headers["RateLimit-Reset"])
         assert [] == await every_page(one, EVENTS, "events")
+
+
+class TestAtATime:
+    async def test_an_event_is_told_then_and_not_before(self, api, store, one):
+        for schedule in ({"delay": 3_600_000}, {"dateTime": moment(3600)}):
+            body = {"type": "reminder", "payload": {}, "schedule": schedule}
+            made = (await one.post(EVENTS, body)).body["event"]
+            path = f"{EVENTS}/{made['id']}"
+            early = await tell_due(api.ports.later, api.ports.ledger)
+            waits = (await one.get(path)).body["event"]
+            store.scripts.skew_ms += 3_605_000
+            told = await tell_due(api.ports.later, api.ports.ledger)
+            sent = (await one.get(path)).body["event"]
+            record = await api.ports.ledger.show(f"dlv_{made['id'].partition('_')[2]}")
+            store.scripts.skew_ms = 0
+
+            assert (0, 1) == (early, told)
+            assert ["scheduled", "scheduled", "pending"] == [
+                event["status"] for event in (made, waits, sent)
+            ]
+            assert ("event", one.bot) == (record.job, record.bot)
+        assert [] == await one.events()
+
+    async def test_a_message_is_there_at_once_and_told_then(self, api, store, one):
+        user, conversation = await one.talk()
+        body = {
+            "type": "text", "payload": {"text": "hi"}, "userId": user, "tags": {"id": "1"},
+            "conversationId": conversation, "schedule": {"delay": 60_000},
+        }  # fmt: skip
+        made = await one.post(MESSAGES, body)
+        again = await one.post(f"{MESSAGES}/get-or-create", body)
+        store.scripts.skew_ms = 65_000
+        (event,) = await api.ports.later.due()
+
+        message = made.body["message"]
+        assert (201, message) == (made.status, again.body["message"])
+        assert [message["id"]] == await every_page(one, MESSAGES, "messages")
+        assert ("message_created", message["id"]) == (event.type, event.message_id)
+        assert [] == await one.events()
+
+    @pytest.mark.parametrize(
+        ("schedule", "field"),
+        [
+            ({}, "schedule"),
+            ({"delay": 1, "dateTime": "2026-01-31T12:00:00Z"}, "schedule"),
+            ({"delay": -1}, "schedule.delay"),
+            ({"delay": 1e300}, "schedule.delay"),
+            ({"dateTime": "soon"}, "schedule.dateTime"),
+            ({"dateTime": "9999-01-31T12:00:00Z"}, "schedule"),
+        ],
+    )
+    async def test_that_is_none_is_refused_by_name(self, one, schedule, field):
+        said = await one.post(EVENTS, {"type": "a", "payload": {}, "schedule": schedule})
+
+        assert (400, field) == (said.status, said.body["metadata"]["field"])
+        assert [] == await every_page(one, EVENTS, "events")
+
+
+def moment(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 async def dies(*_: object) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UnsetType
 
 from services.api.chat.kept import by_id, page, put, referred, span_of, stamp
 from services.api.chat.records import (
@@ -14,12 +13,11 @@ from services.api.chat.records import (
     EventAnswer,
     EventFilter,
     EventPage,
-    Schedule,
     Silence,
 )
-from services.api.chat.telling import delivery_id_of, event_of, tell
-from shared.botpress import invalid
+from services.api.chat.telling import due_of, event_of, tell_at
 from shared.model.chat import ChatEvent, Conversation, EventStatus, Message, User, relation
+from shared.model.events import delivery_id_of
 
 if TYPE_CHECKING:
     from services.api.chat.wire import ChatCall
@@ -37,23 +35,18 @@ _STATUS: dict[State, EventStatus] = {
 async def create(ports: ApiPorts, call: ChatCall[Silence, CreateEvent]) -> EventAnswer:
     """Tell the bot of an event."""
     home, wanted = call.caller.installation, call.body
-    refuse_schedule(wanted.schedule)
+    due = due_of(ports, wanted.schedule)
     await _check_references(ports, home, wanted)
     id, created_at = stamp(ports, ChatEvent)
     event = ChatEvent(
         id=id, created_at=created_at, type=wanted.type, payload=wanted.payload,
         conversation_id=wanted.conversation_id, user_id=wanted.user_id, message_id=wanted.message_id,
     )  # fmt: skip
-    await tell(ports, event_of(home, event))
+    await tell_at(ports, event_of(home, event), due)
     await put(ports, home, event)
+    if due is not None:
+        event = msgspec.structs.replace(event, status="scheduled")
     return EventAnswer(event=event)
-
-
-def refuse_schedule(schedule: Schedule | UnsetType) -> None:
-    """Nothing is sent later; it is said rather than sent at once."""
-    if not isinstance(schedule, UnsetType):
-        fix = "leave it out, and send it when its time has come"
-        raise invalid("schedule", "Waypost does not send later", fix)
 
 
 async def _check_references(ports: ApiPorts, home: Installation, wanted: CreateEvent) -> None:
@@ -67,8 +60,9 @@ async def _check_references(ports: ApiPorts, home: Installation, wanted: CreateE
 
 async def get(ports: ApiPorts, call: ChatCall[Silence, None]) -> EventAnswer:
     """Read an event, and what became of it."""
-    event = await by_id(ports, call.caller.installation, ChatEvent, call.path["id"])
-    return EventAnswer(event=await _with_status(ports, event))
+    home = call.caller.installation
+    event = await by_id(ports, home, ChatEvent, call.path["id"])
+    return EventAnswer(event=await _with_status(ports, home, event))
 
 
 async def list_events(ports: ApiPorts, call: ChatCall[EventFilter, None]) -> EventPage:
@@ -81,14 +75,17 @@ async def list_events(ports: ApiPorts, call: ChatCall[EventFilter, None]) -> Eve
         *relation("message", query.message_id),
     )
     span = span_of(ChatEvent, query.next_token, query.page_size)
-    found, following = await page(ports, call.caller.installation, ChatEvent, terms, span)
-    told = await asyncio.gather(*(_with_status(ports, one) for one in found))
+    home = call.caller.installation
+    found, following = await page(ports, home, ChatEvent, terms, span)
+    told = await asyncio.gather(*(_with_status(ports, home, one) for one in found))
     wanted = [one for one in told if query.status in (one.status, msgspec.UNSET)]
     return EventPage(events=wanted, meta=following)
 
 
-async def _with_status(ports: ApiPorts, event: ChatEvent) -> ChatEvent:
+async def _with_status(ports: ApiPorts, home: Installation, event: ChatEvent) -> ChatEvent:
     """An event in the bot's stream has no record: it is where it belongs."""
+    if await ports.later.holds(home.webhook_id, event.id):
+        return msgspec.structs.replace(event, status="scheduled")
     record = await ports.ledger.show(delivery_id_of(event.id))
     status = _STATUS.get(record.state, "pending") if record else "processed"
     reason = record.reason if record and status == "failed" else None

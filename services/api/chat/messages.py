@@ -8,7 +8,6 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from services.api.chat.conversations import counted, join
-from services.api.chat.events import refuse_schedule
 from services.api.chat.kept import (
     by_id,
     changed,
@@ -35,7 +34,7 @@ from services.api.chat.talk import (
     MessagePage,
     UpdateMessage,
 )
-from services.api.chat.telling import event_of, tell
+from services.api.chat.telling import due_of, event_of, tell_at
 from services.api.chat.users import chosen
 from shared.botpress import bot_user_id, invalid
 from shared.model.chat import (
@@ -97,11 +96,11 @@ async def talk_of(
 async def create(ports: ApiPorts, call: ChatCall[Silence, CreateMessage]) -> MessageAnswer:
     """Store a message and tell the bot."""
     wanted = call.body
-    refuse_schedule(wanted.schedule)
+    due = due_of(ports, wanted.schedule)
     talk = await talk_of(
         ports, call.caller.installation, wanted.user_id, wanted.conversation_id
     )
-    message, _ = await say(ports, talk, new_message(ports, talk, wanted))
+    message, _ = await say(ports, talk, new_message(ports, talk, wanted), due=due)
     return MessageAnswer(message=message)
 
 
@@ -110,20 +109,21 @@ async def get_or_create(
 ) -> MessageMade:
     """Find the message by tags in its conversation, or store it and tell the bot."""
     wanted = call.body
-    refuse_schedule(wanted.schedule)
+    due = due_of(ports, wanted.schedule)
     talk = await talk_of(
         ports, call.caller.installation, wanted.user_id, wanted.conversation_id
     )
     message = new_message(ports, talk, wanted)
-    message, is_new = await say(ports, talk, message, by=wanted.discriminate_by_tags)
+    message, is_new = await say(ports, talk, message, by=wanted.discriminate_by_tags, due=due)
     return MessageMade(message=message, meta=Created(created=is_new))
 
 
 async def say(
-    ports: ApiPorts, talk: Talk, message: Message, *, by: Sequence[str] | None = None
-) -> tuple[Message, bool]:
+    ports: ApiPorts, talk: Talk, message: Message,
+    *, by: Sequence[str] | None = None, due: int | None = None,
+) -> tuple[Message, bool]:  # fmt: skip
     """
-    Store *message*, or find the one with the same tags; either way the bot knows it when this returns.
+    Store *message*, or find the one with the same tags; either way the bot knows it when this returns, or at *due*.
 
     A process that dies in between leaves the message marked, so that the next call tells the bot.
     """
@@ -133,7 +133,7 @@ async def say(
     message, result = await put(ports, talk.home, message, same=same, also=mark)
     await join(ports, talk.home, message.conversation_id, talk.user)
     if is_incoming and (result.is_new or UNTOLD in result.terms):
-        await _tell(ports, talk, message)
+        await _tell(ports, talk, message, due)
     return message, result.is_new
 
 
@@ -142,14 +142,14 @@ def _same(message: Message, by: Sequence[str]) -> tuple[str, ...]:
     return (*tags, *relation("conversation", message.conversation_id)) if tags else ()
 
 
-async def _tell(ports: ApiPorts, talk: Talk, message: Message) -> None:
+async def _tell(ports: ApiPorts, talk: Talk, message: Message, due: int | None) -> None:
     (conversation,) = await counted(ports, talk.home, [talk.conversation])
     event = ChatEvent(
         id=f"evt_{message.id.partition('_')[2]}", created_at=message.created_at, type=MESSAGE_CREATED,
         payload=spoken(talk, message, conversation), conversation_id=conversation.id,
         user_id=message.user_id, message_id=message.id,
     )  # fmt: skip
-    await tell(ports, event_of(talk.home, event))
+    await tell_at(ports, event_of(talk.home, event), due)
     await ports.objects.mark(shelf_of(talk.home, Message), message.id, drop=(UNTOLD,))
 
 

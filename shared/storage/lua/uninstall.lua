@@ -10,7 +10,7 @@ if f[2] and f[2] ~= '' then unbind(facts['integration'], f[2], id) end
 local subscriptions = P .. 'subscriptions:' .. escaped(id)
 for _, one in ipairs(redis.call('HKEYS', subscriptions)) do unbind(facts['integration'], 'subscription:' .. one, id) end
 for _, key in ipairs(redis.call('SMEMBERS', states)) do redis.call('UNLINK', key) end
-redis.call('UNLINK', home, states, subscriptions, P .. 'hook:' .. escaped(id), P .. 'flow-of:' .. escaped(id),
+redis.call('UNLINK', home, states, subscriptions, P .. 'hook:' .. escaped(id), P .. 'later-of:' .. escaped(id), P .. 'flow-of:' .. escaped(id),
   P .. 'datakey:' .. escaped('installation:' .. id))
 local aliases = P .. 'aliases:' .. escaped(facts['botId'])
 if redis.call('HGET', aliases, facts['alias']) == id then redis.call('HDEL', aliases, facts['alias']) end

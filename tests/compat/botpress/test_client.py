@@ -298,10 +298,17 @@ class TestEvents:
         listed = await home.client.every("events", type="opened")
         assert [one["id"] for one in made[::-1]] == [one["id"] for one in listed]
 
-    async def test_cannot_be_sent_later(self, home: Home) -> None:
-        with pytest.raises(ClientError, match="schedule") as raised:
-            await home.client.createEvent(type="t", payload={}, schedule={"delay": 1000})
+    async def test_reach_the_bot_at_their_time(self, system: System, home: Home) -> None:
+        scheduled = (
+            await home.client.createEvent(type="late", payload={}, schedule={"delay": 500})
+        )["event"]
+        at_once = (await home.client.createEvent(type="now", payload={}))["event"]
+        found = await system.events(home.bot, 2)
 
+        assert ("scheduled", "pending") == (scheduled["status"], at_once["status"])
+        assert [at_once["id"], scheduled["id"]] == [one["id"] for one in found]
+        with pytest.raises(ClientError, match="schedule") as raised:
+            await home.client.createEvent(type="t", payload={}, schedule={})
         assert "InvalidPayload" == raised.value.type
 
 
