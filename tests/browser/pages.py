@@ -84,8 +84,9 @@ class Tab:
         await self.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     async def seen(self, folder: Path, name: str) -> str:
-        """Take a picture; returns the page's source."""
+        """Take a picture of a page that shuts nobody out; returns the page's source."""
         await self.shot(folder, name)
+        assert [] == await self.flaws()
         return await self.page.content()
 
 

@@ -264,7 +264,7 @@ class TestEveryPage:
         offer, tab = await an_offer(system), await people.tab()
         await tab.page.goto(offer.link)
         await tab.go_on()
-        flows, headlines = Flows(system.store), set()
+        flows, headlines, flaws = Flows(system.store), set(), list[str]()
         begun = await flows.flow(offer.flow_id)
         assert begun is not None
         for cause in CAUSES:
@@ -273,9 +273,11 @@ class TestEveryPage:
             await tab.page.goto(f"{system.origin}/connect/flows/{offer.flow_id}")
             await tab.shot(gallery, f"cause-{cause}")
             headlines.add(await tab.headline())
+            flaws += await tab.flaws()
             assert await tab.page.locator("a.button, button").count() <= 1
 
         assert len(CAUSES) == len(headlines)
+        assert [] == flaws
 
     @pytest.mark.parametrize(
         ("locale", "headline", "button"),
