@@ -260,8 +260,9 @@ class TestEveryPage:
     async def test_of_an_ended_flow_has_one_headline_and_at_most_one_button(
         self, system: System, people: People, gallery: Path
     ) -> None:
-        """One cause, one page: all of them, on a flow that is made to end so."""
-        offer, tab = await an_offer(system), await people.tab()
+        """One cause, one page: all of them, on a flow that is made to end so, on a telephone."""
+        offer = await an_offer(system)
+        tab = await people.tab(viewport={"width": 360, "height": 740})
         await tab.page.goto(offer.link)
         await tab.go_on()
         flows, headlines, flaws = Flows(system.store), set(), list[str]()
