@@ -215,6 +215,29 @@ class TestDeclaredStates:
         assert "ReferenceNotFound" == unknown.type
         assert "tokens (integration)" in unknown.message
 
+    async def test_hold_what_their_schema_wants(self, api):
+        schema = {
+            "type": "object", "required": ["token"],
+            "properties": {"token": {"type": "string"}, "at": {"type": "number"}},
+        }  # fmt: skip
+        declared = {"tokens": {"type": "integration", "schema": schema}}
+        await api.post("/v1/admin/integrations", {**examples.DEFINITION, "states": declared})
+        one = await a_caller(api)
+        refused = [
+            await one.post(f"{TOKENS}/get-or-set", {"payload": {"token": None}}),
+            await one.post(TOKENS, {"payload": {"at": 1}}),
+        ]
+        kept = await one.post(TOKENS, {"payload": {"token": "t", "undeclared": 1}})
+        refused.append(await one.patch(TOKENS, {"payload": {"at": "soon"}}))
+        patched = await one.patch(TOKENS, {"payload": {"at": 2}})
+
+        assert {(400, "InvalidDataFormat")} == {(said.status, said.type) for said in refused}
+        assert ["payload.token", "payload.token", "payload.at"] == [
+            said.body["metadata"]["field"] for said in refused
+        ]
+        assert [200, 200] == [kept.status, patched.status]
+        assert {"token": "t", "undeclared": 1, "at": 2} == await payload(one)
+
 
 class TestConfigure:
     async def test_binds_clears_and_leaves_alone(self, api, one):

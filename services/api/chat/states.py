@@ -20,6 +20,7 @@ from services.api.chat.records import (
 from shared.botpress import Refusal, invalid
 from shared.errors import NotFound
 from shared.explain import rfc3339
+from shared.integrations.payloads import misfit, without_required
 from shared.model.chat import Conversation, User
 from shared.model.states import StateType, StoredState
 
@@ -50,6 +51,7 @@ async def set(ports: ApiPorts, call: ChatCall[Silence, SetState]) -> StateAnswer
     if wanted.payload is None:
         state = await ports.states.cleared(home, *place)
     else:
+        _check_payload(call.caller, place, wanted.payload)
         state = await ports.states.set(home, *place, wanted.payload, expiry=wanted.expiry)
     return StateAnswer(state=_view(ports, state))
 
@@ -58,6 +60,7 @@ async def get_or_set(ports: ApiPorts, call: ChatCall[Silence, GetOrSetState]) ->
     """Read a state, or make it."""
     home, place, wanted = call.caller.installation, await _place(ports, call), call.body
     _check_name(call.caller, place)
+    _check_payload(call.caller, place, wanted.payload)
     state, _ = await ports.states.get_or_set(home, *place, wanted.payload, expiry=wanted.expiry)
     return StateRead(state=_view(ports, state))
 
@@ -65,6 +68,7 @@ async def get_or_set(ports: ApiPorts, call: ChatCall[Silence, GetOrSetState]) ->
 async def patch(ports: ApiPorts, call: ChatCall[Silence, PatchState]) -> StateAnswer:
     """Merge the top level into a state that is there."""
     home, place, wanted = call.caller.installation, await _place(ports, call), call.body
+    _check_payload(call.caller, place, wanted.payload, is_part=True)
     try:
         state = await ports.states.patch(home, *place, wanted.payload, expiry=wanted.expiry)
     except NotFound:
@@ -114,6 +118,21 @@ def _check_name(caller: Caller, place: Place) -> None:
         known = ", ".join(f"{one} ({rule.type})" for one, rule in sorted(declared.items()))
         message = f"name: {caller.definition.name} declares no {kind} state {name[:60]} (declared: {known})"
         raise Refusal("ReferenceNotFound", message, metadata={"field": "name"})
+
+
+def _check_payload(
+    caller: Caller, place: Place, payload: dict[str, Any], *, is_part: bool = False
+) -> None:
+    kind, _, name = place
+    rule = caller.definition.states.get(name)
+    if rule is None or rule.type != kind:
+        return
+    problem = misfit(without_required(rule.schema) if is_part else rule.schema, payload)
+    if problem:
+        message = f"{problem} (the definition of the state {name} wants it so)"
+        raise Refusal(
+            "InvalidDataFormat", message, metadata={"field": problem.partition(":")[0]}
+        )
 
 
 def _view(ports: ApiPorts, state: StoredState) -> StateView:
