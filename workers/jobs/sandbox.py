@@ -43,13 +43,17 @@ class Sent(Struct, frozen=True, kw_only=True):
     operation: Literal["", "join", "leave"] = ""
 
     def part_of(self, raw: RawRequest) -> tuple[RawRequest, Slice]:
-        """The request as the integration gets it; one that joins or leaves is a part of its own, which says so."""
+        """
+        The request as the integration gets it.
+
+        One that joins or leaves is a part of its own, which says so; so is one whose sender says so without us.
+        """
         identifier = subscribed(self.sender)
-        if not self.operation:
+        if not self.operation and raw.header(OPERATION) is None:
             return raw, Slice(identifier)
         kept = tuple(pair for pair in raw.headers if pair[0] != OPERATION)
-        marked = msgspec.structs.replace(raw, headers=(*kept, (OPERATION, self.operation)))
-        return marked, Slice(identifier, raw.body)
+        said = ((OPERATION, self.operation),) if self.operation else ()
+        return msgspec.structs.replace(raw, headers=(*kept, *said)), Slice(identifier, raw.body)
 
 
 def is_sandbox(visit: Visit) -> bool:

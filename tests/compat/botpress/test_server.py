@@ -139,6 +139,21 @@ class TestASharedAccount:
 
         assert "https://wa.example/?text=tulip" == pressed.location
 
+    async def test_says_by_itself_who_joins(self, system: System, server: Recorder) -> None:
+        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
+        await shared(system, name, "tulip")
+        url = f"{system.origin}/integration/global/{name}/sandbox"
+        for text in ("tulip", "hi"):
+            body, headers = {"from": "ann", "text": text}, {"X-Bp-Sandbox-Operation": "leave"}
+            async with system.http.post(url, json=body, headers=headers) as answer:
+                assert 200 == answer.status
+        await until(lambda: _count(server, 2), 10, lambda: str(server.requests))
+
+        assert {"tulip": "join", "hi": None} == {
+            json.loads(req["body"])["text"]: req["headers"].get("x-bp-sandbox-operation")
+            for req in server.requests
+        }
+
     async def test_only_exists_below_its_own_path(
         self, system: System, server: Recorder
     ) -> None:
