@@ -150,7 +150,7 @@ def configure(
     structlog.configure(
         processors=[*before, *_ends(form)],
         wrapper_class=_logger_from(level),
-        logger_factory=lambda *_: _Lines(target),
+        logger_factory=lambda *_: _Lines(to),
         cache_logger_on_first_use=True,
     )
     _lead_in_libraries(before, form, level, target)
@@ -245,9 +245,13 @@ def _logger_from(level: int) -> type[_Logger]:
 
 
 class _Lines:
-    """Writes the lines of one turn of the event loop together; a warning, and whoever has no loop, at once."""
+    """
+    Writes the lines of one turn of the event loop together; a warning, and whoever has no loop, at once.
 
-    def __init__(self, file: TextIO) -> None:
+    Without a file they go to the standard error as it is then: the old one may have been closed since.
+    """
+
+    def __init__(self, file: TextIO | None) -> None:
         self._file, self._waiting = file, list[str]()
 
     def msg(self, line: str) -> None:
@@ -269,8 +273,9 @@ class _Lines:
     def _flush(self) -> None:
         if self._waiting:
             lines, self._waiting = self._waiting, []
-            self._file.write("\n".join([*lines, ""]))
-            self._file.flush()
+            file = self._file or sys.stderr
+            file.write("\n".join([*lines, ""]))
+            file.flush()
 
 
 def _lead_in_libraries(before: list[Processor], form: str, level: int, target: TextIO) -> None:

@@ -87,6 +87,22 @@ async def test_lines_of_one_turn_of_the_loop_are_written_together_and_a_warning_
     assert ["a.happened", "b.happened", "c.happened", "d.happened"] == told
 
 
+def test_a_standard_error_that_was_exchanged_gets_what_is_logged_from_then_on(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A logger that kept the closed one would end whoever logs."""
+    before = io.StringIO()
+    monkeypatch.setattr("sys.stderr", before)
+    telemetry.configure(LogSettings("info", "json"))
+    log = telemetry.get_logger()
+    log.warning("a.happened")
+    before.close()
+    monkeypatch.setattr("sys.stderr", lines)
+    log.warning("b.happened")
+
+    assert "b.happened" in lines.getvalue()
+
+
 def test_text_that_is_no_utf8_still_makes_a_line(lines: io.StringIO) -> None:
     telemetry.configure(LogSettings("info", "json"), to=lines)
     telemetry.get_logger().info("name.seen", name="\udcff")
