@@ -260,6 +260,7 @@ class TestAnInstallation:
         home = await installed(
             system, name, configurationType="m", configuration={"region": "eu"}
         )
+        await registered(server)
         await system.call(
             "PATCH", f"installations/{home['webhookId']}", {"configuration": {"region": "us"}}
         )
