@@ -53,4 +53,4 @@ TINY = Plan(
 
 def middle(rows: list[dict[str, float]]) -> dict[str, float]:
     """The median of each figure."""
-    return {name: median(row[name] for row in rows) for name in rows[0]}
+    return {name: round(median(row[name] for row in rows), 3) for name in rows[0]}
