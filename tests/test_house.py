@@ -24,6 +24,7 @@ NAMES = ("services", "workers", "shared")
 SOURCES = {name: Path(importlib.import_module(name).__path__[0]) for name in NAMES}
 FILES = sorted(path for folder in SOURCES.values() for path in folder.rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+NPM_LOCKS = sorted((ROOT / "tests/compat/npm").glob("*/package-lock.json"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTRACTS = {
     contract["id"]: contract["name"]
@@ -180,6 +181,14 @@ class TestLocks:
             for line in lines
             if not requirement.fullmatch(line) and not digest.fullmatch(line)
         ]
+
+    @pytest.mark.parametrize("lock", NPM_LOCKS, ids=lambda lock: lock.parent.name)
+    def test_a_lock_of_npm_holds_no_address_either(self, lock: Path) -> None:
+        """Neither where a package came from nor where its author takes donations; `npm ci` needs none of it."""
+        written = lock.read_text()
+
+        assert "lockfileVersion" in json.loads(written)
+        assert [] == re.findall(r"[\w+.-]*//[^\s\"]*|registry\.\S+", written)
 
     def test_the_developers_lock_agrees_with_the_operators(self) -> None:
         operators, developers = (self._pins(name) for name in LOCKS)
