@@ -51,10 +51,13 @@ def check_issuer(provider: OAuthProvider, query: Mapping[str, str]) -> None:
     Raise `FlowRefused` unless `iss` is the issuer that the definition declares.
 
     The defence against mix-up of https://www.rfc-editor.org/rfc/rfc9207#section-2.4: compared as whole strings,
-    for errors as well as for codes; a missing one is refused too.
+    for errors as well as for codes. A missing one is refused too, unless the definition knows that the provider
+    may leave it out.
     """
-    wanted = provider.authorize.issuer
-    if wanted and query.get("iss") != wanted:
+    wanted, given = provider.authorize.issuer, query.get("iss")
+    if given is None and not provider.authorize.issuer_required:
+        return
+    if wanted and given != wanted:
         raise FlowRefused("unknown_state", "the answer comes from another authorization server")
 
 

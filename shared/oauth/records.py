@@ -37,6 +37,7 @@ class Authorize(Section, frozen=True, kw_only=True):
     raw: tuple[str, ...] = ()  # parameters that are sent without percent-encoding
     fragment: str = ""  # what the address ends with, after #
     issuer: str = ""  # RFC 9207: the callback's `iss` must be this
+    issuer_required: bool = True  # whether a callback without `iss` is refused
 
 
 class Callback(Section, frozen=True, kw_only=True):

@@ -52,6 +52,7 @@ class AuthorizeCase(_Fixture, frozen=True, kw_only=True):
     pkce: bool = False
     query: dict[str, str] = {}
     without: tuple[str, ...] = ()
+    issuer: str = ""  # what the callback brings as `iss`, if anything (RFC 9207)
 
 
 class AnswerCase(_Fixture, frozen=True, kw_only=True):

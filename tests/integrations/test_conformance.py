@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import pytest_asyncio
 
-from shared.errors import ProviderRefused
-from shared.integrations.configurations import schemes_in
+from shared.errors import FlowRefused, ProviderRefused
+from shared.integrations.configurations import provider_of, schemes_in
 from shared.integrations.definition import compile_scripts
 from shared.model.requests import RawRequest
 from shared.oauth import (
@@ -23,6 +23,7 @@ from shared.oauth import (
     authorize_url,
     captured,
     challenge_of,
+    check_issuer,
     refresh_call,
     refresh_endpoint,
     revoke_call,
@@ -87,6 +88,14 @@ def oauth_of(name: str) -> tuple[OAuthProvider, OAuthCase]:
     assert case is not None
     assert provider is not None
     return provider, case
+
+
+def issuers_of(name: str) -> set[str]:
+    """The issuers that its ways to connect by a click declare."""
+    definition = definition_of(name)
+    ways = (None, *definition.configurations)
+    providers = [provider_of(definition, way) for way in ways]
+    return {one.authorize.issuer for one in providers if one is not None}
 
 
 class TestFolder:
@@ -177,6 +186,24 @@ class TestAuthorize:
         assert {**kept, **case.authorize.query} == dict(
             parse_qsl(url.query, strict_parsing=True)
         )
+
+
+class TestCallback:
+    @by_click
+    def test_it_must_come_from_the_provider_where_it_says_whence_it_comes(
+        self, name: str
+    ) -> None:
+        """None of them promises to say so always: without `iss` nobody is turned away."""
+        provider, case = oauth_of(name)
+        given, said = {"code": "the-code"}, case.authorize.issuer
+
+        check_issuer(provider, given)
+        assert {said} == issuers_of(name)
+        if said:
+            check_issuer(provider, {**given, "iss": said})
+        for other in ("", f"{said}/", "https://evil.example") if said else ():
+            with pytest.raises(FlowRefused):
+                check_issuer(provider, {**given, "iss": other})
 
 
 class TestTokens:

@@ -208,6 +208,17 @@ class TestTheCallback:
             check_issuer(provider, query)
         check_issuer(provider, {"iss": "https://a.example"})
 
+    def test_without_an_issuer_is_let_in_where_it_need_not_name_one(self) -> None:
+        """A provider that sends `iss` without promising it: what it sends must still be true."""
+        url, issuer = "https://a.example/x", "https://a.example"
+        provider = a_provider(authorize={"url": url, "issuer": issuer, "issuerRequired": False})
+
+        check_issuer(provider, {"code": "c"})
+        check_issuer(provider, {"iss": issuer})
+        for other in ("", "https://a.example/", "https://evil.example"):
+            with pytest.raises(FlowRefused):
+                check_issuer(provider, {"iss": other})
+
     def test_captures_only_what_is_declared(self) -> None:
         query = {"code": "c", "installation_id": "7", "other": "x", "setup_action": "y" * 5000}
 
