@@ -8,10 +8,10 @@ import pytest
 
 from tests.browser.offers import Offer, an_offer, connect
 from tests.browser.pages import People, Tab
+from tests.journeys.connecting import expire
 from tests.journeys.system import APP, System, until
 from tests.journeys.test_choosing import choosy
 from tests.journeys.test_configurations import exclusive
-from tests.journeys.test_connecting import expire
 from tests.journeys.test_granted import stingy
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.needs("chromium")]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec import Struct
 
 from shared.integrations.definition import Definition, load_folder
@@ -36,6 +37,9 @@ BY_CLICK = [
     for name, folder in FOLDERS.items()
     if "[oauth." in (folder / "definition.toml").read_text()
 ]
+everyone = pytest.mark.parametrize("name", FOLDERS)
+by_click = pytest.mark.parametrize("name", BY_CLICK)
+one_loop = pytest.mark.asyncio(loop_scope="module")
 FIXTURES = Path(__file__).parent / "fixtures"
 NOON = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 ORIGIN = "https://hooks.example.test"

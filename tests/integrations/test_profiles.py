@@ -49,12 +49,6 @@ async def simulator() -> AsyncIterator[Simulator]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vrl() -> AsyncIterator[VrlPool]:
-    async with VrlPool(size=1) as pool:
-        yield pool
-
-
 def test_every_folder_has_a_simulated_provider() -> None:
     assert {*FOLDERS} == {*PROFILES, "slack", "github", "linear", "notion"}
 

@@ -30,6 +30,13 @@ from shared.telemetry import get_logger
 TOKEN = "admin-token-of-the-tests"
 PUBLIC = "https://hooks.example"
 HOOK = examples.WEBHOOK_ID
+BOT = f"/v1/admin/bots/{examples.BOT_ID}"
+REQUEST = f"/v1/admin/requests/{examples.REQUEST_ID}"
+MANUAL = {
+    "integration": "acme",
+    "configurationType": "manual",
+    "configuration": {"region": "eu", "accessToken": "canary"},
+}
 
 
 class Said:

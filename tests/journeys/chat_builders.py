@@ -11,6 +11,8 @@ from shared.storage.definitions import integration_id_of
 from tests.journeys.api_builders import Api, Said, as_integration, with_installation
 
 ACME = examples.INTEGRATION_ID
+USERS, CONVERSATIONS = "/v1/chat/users", "/v1/chat/conversations"
+MESSAGES, EVENTS = "/v1/chat/messages", "/v1/chat/events"
 STATE = f"/v1/chat/states/integration/{ACME}"
 
 
@@ -79,3 +81,16 @@ async def a_caller(
         integration_id=integration_id, **parts,
     )  # fmt: skip
     return Caller(api, installation, await as_integration(api, alias, bot, integration_id))
+
+
+async def every_page(caller: Caller, path: str, noun: str, **query: object) -> list[str]:
+    """The ids that all pages together hold."""
+    ids: list[str] = []
+    token = ""
+    while True:
+        said = await caller.get(path, **query, **({"nextToken": token} if token else {}))
+        assert 200 == said.status, said.body
+        ids += [one["id"] for one in said.body[noun]]
+        token = said.body["meta"].get("nextToken", "")
+        if not token:
+            return ids

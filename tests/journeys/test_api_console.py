@@ -18,19 +18,12 @@ from shared.storage.embedded import EmbeddedValkey
 from shared.vrl.pool import VrlPool
 from tests.journeys.api_builders import (
     TOKEN,
-    Api,
     running_api,
     with_acme,
     with_dead,
     with_installation,
     with_request,
 )
-
-
-@pytest_asyncio.fixture
-async def api(store) -> AsyncIterator[Api]:
-    async with VrlPool(size=1) as scripts, running_api(store, scripts) as running:
-        yield running
 
 
 @pytest_asyncio.fixture

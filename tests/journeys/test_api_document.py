@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import jsonschema
 import msgspec
 import pytest
-import pytest_asyncio
 
 from services.api import examples
 from services.api.app import api_app
@@ -128,12 +126,6 @@ class TestTheDocument:
     def test_refuses_in_its_schemas_what_the_server_refuses(self):
         with pytest.raises(jsonschema.ValidationError):
             check({"$ref": "#/components/schemas/PutBot"}, {"ulr": "https://x.example"})
-
-
-@pytest_asyncio.fixture
-async def api(store) -> AsyncIterator[Api]:
-    async with VrlPool(size=1) as scripts, running_api(store, scripts) as running:
-        yield running
 
 
 async def before(api: Api, operation: Operation) -> None:

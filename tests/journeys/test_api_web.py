@@ -7,64 +7,23 @@ import gzip
 import ipaddress
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession, http_parser, web
+from aiohttp import ClientSession, http_parser
 
 from services.listener import Limits, Runner, serve
-from services.web import (
-    BODY_TIMEOUT,
-    LARGEST_BODY,
-    PASSED_ON,
-    Edge,
-    add_health,
-    add_metrics,
-    read_body,
-    web_app,
-)
+from services.web import BODY_TIMEOUT, LARGEST_BODY, Edge, add_health, add_metrics, web_app
 from shared.clock import SystemChance, SystemClock
 from shared.errors import Conflict, NotFound, SetupFailed, StoreUnavailable
 from shared.metrics import Metrics
-
-
-class Lines:
-    """A log that keeps its lines."""
-
-    def __init__(self):
-        self.kept = []
-
-    def info(self, event, **facts):
-        self.kept.append(("info", event, facts))
-
-    def warning(self, event, **facts):
-        self.kept.append(("warning", event, facts))
-
-    def exception(self, event, **facts):
-        self.kept.append(("exception", event, facts))
-
-    @property
-    def text(self):
-        return repr(self.kept)
-
-
-async def _echo(request):
-    body = await read_body(request, limit=1000, timeout=0.3)
-    return web.Response(
-        body=body, headers={"X-Encoding": request.headers.get("Content-Encoding", "")}
-    )
-
-
-def _raising(error):
-    async def handler(_):
-        raise error
-
-    return handler
-
-
-async def _page_of_a_handler(request):
-    request[PASSED_ON] = True
-    return web.Response(text="<script>", content_type="text/html")
+from tests.journeys.web_builders import (
+    Lines,
+    echo,
+    error_in,
+    page_of_a_handler,
+    raising,
+    spoken,
+)
 
 
 @pytest.fixture
@@ -82,12 +41,12 @@ def edge(log):
 @pytest_asyncio.fixture
 async def runner(edge) -> AsyncIterator[Runner]:
     app = web_app(edge)
-    app.router.add_post("/echo/{token}", _echo)
-    app.router.add_get("/missing", _raising(NotFound("there is no such thing")))
-    app.router.add_get("/taken", _raising(Conflict("somebody has it")))
-    app.router.add_get("/away", _raising(StoreUnavailable("the store did not answer")))
-    app.router.add_get("/bug", _raising(KeyError("secret-of-somebody")))
-    app.router.add_get("/passed-on", _page_of_a_handler)
+    app.router.add_post("/echo/{token}", echo)
+    app.router.add_get("/missing", raising(NotFound("there is no such thing")))
+    app.router.add_get("/taken", raising(Conflict("somebody has it")))
+    app.router.add_get("/away", raising(StoreUnavailable("the store did not answer")))
+    app.router.add_get("/bug", raising(KeyError("secret-of-somebody")))
+    app.router.add_get("/passed-on", page_of_a_handler)
     add_health(app)
     limits = Limits(keepalive=0.4, lingering=0.2)
     runner = await serve(app, edge, "127.0.0.1", 0, limits)
@@ -113,20 +72,6 @@ async def test_processes_that_are_told_to_share_a_port_do_and_others_are_refused
 async def client(runner) -> AsyncIterator[ClientSession]:
     async with ClientSession(f"http://127.0.0.1:{runner.port}") as session:
         yield session
-
-
-async def spoken(runner: Runner, raw: bytes, *, wait: float = 5.0) -> bytes:
-    """Everything the server says to *raw* until it closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", runner.port)
-    writer.write(raw)
-    try:
-        return await asyncio.wait_for(reader.read(), wait)
-    finally:
-        writer.close()
-
-
-def error_in(answer: bytes) -> dict:
-    return msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])
 
 
 class TestErrors:

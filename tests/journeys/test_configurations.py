@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from services.simulator import Envelope
+from tests.journeys.connecting import a_link
 from tests.journeys.system import KINDS, PROVIDERS, Json, System
-from tests.journeys.test_connecting import a_link
 from tests.journeys.test_webhooks import bodies, registered
 from tests.journeys.visitor import Visitor
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 from yarl import URL
 
-from shared.storage.flows import Flows
+from tests.journeys.connecting import a_link, expire, is_connected, state_in
 from tests.journeys.system import APP, PROVIDERS, System, until
-from tests.journeys.visitor import Page, Visitor
+from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def a_link(system: System, provider: str = "slack", **link: object) -> str:
-    """A connect link of a fresh installation."""
-    made = await system.install(provider, await system.bot())
-    return str((await system.link(made["webhookId"], **link))["url"])
 
 
 class TestOneClick:
@@ -161,25 +152,6 @@ class TestALink:
         assert not known & set(states)
 
 
-async def expire(system: System, link: str) -> None:
-    """The link's record is moved into the past, as time would."""
-    flows, hashed = Flows(system.store), hashed_token(link)
-    stored = await flows.link(hashed)
-    assert stored is not None
-    past = msgspec.structs.replace(stored, expires_at=stored.created_at - 1)
-    await flows.put_link(hashed, past)
-
-
-def hashed_token(link: str) -> str:
-    """Under what a link is stored."""
-    return hashlib.sha256(link.rpartition("/")[2].encode()).hexdigest()
-
-
-def state_in(pressed: Page) -> str:
-    """The OAuth state in the address of a consent page."""
-    return parse_qs(urlsplit(pressed.location).query)["state"][0]
-
-
 class TestPressingTheButton:
     @pytest.mark.parametrize(
         "headers",
@@ -228,170 +200,6 @@ class TestPressingTheButton:
         assert 43 == len(query["code_challenge"])
 
 
-class TestAForgedCallback:
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "",
-            "code=abc",
-            "code=abc&state=",
-            "code=abc&state=" + "A" * 43,
-            "error=access_denied",
-        ],
-    )
-    async def test_belongs_to_no_attempt(self, system: System, query: str, since: int) -> None:
-        async with Visitor() as visitor:
-            await visitor.press(await a_link(system))
-            page = await visitor.open(f"{system.origin}/oauth?{query}")
-
-        assert 400 == page.status
-        assert "This answer belongs to no attempt to connect" == page.headline
-        assert [] == system.exchanges("slack", since)
-
-    async def test_with_the_webhook_id_as_its_state_is_refused(
-        self, system: System, since: int
-    ) -> None:
-        """Botpress's own way; here only an integration server of its own may use it, and by a flow."""
-        made = await system.install("slack", await system.bot())
-        async with Visitor() as visitor:
-            page = await visitor.open(
-                f"{system.origin}/oauth?code=abc&state={made['webhookId']}"
-            )
-
-        assert 400 == page.status
-        assert [] == system.exchanges("slack", since)
-
-    async def test_with_an_altered_state_is_refused(self, system: System, since: int) -> None:
-        async with Visitor() as visitor:
-            callback = await visitor.callback(await a_link(system), system.account("slack"))
-            url = URL(callback)
-            state = url.query["state"]
-            flipped = state[:-1] + ("A" if state[-1] != "A" else "B")
-            page = await visitor.open(str(url.update_query(state=flipped)))
-            right = await visitor.open(callback)
-
-        assert 400 == page.status
-        assert "Slack is connected" == right.headline
-        assert ["issued"] == system.exchanges("slack", since)
-
-    async def test_past_its_ten_minutes_is_refused(self, system: System, since: int) -> None:
-        """The state's record is gone, as it is when its time is over."""
-        async with Visitor() as visitor:
-            callback = await visitor.callback(await a_link(system), system.account("slack"))
-            state = URL(callback).query["state"]
-            await expire_state(system, state)
-            page = await visitor.open(callback)
-
-        assert (400, []) == (page.status, system.exchanges("slack", since))
-
-    async def test_of_an_attempt_that_a_newer_one_replaced_is_refused(
-        self, system: System, since: int
-    ) -> None:
-        """Two tabs: the second press voids the first."""
-        link, account = await a_link(system), system.account("slack")
-        async with Visitor() as visitor:
-            old = await visitor.callback(link, account)
-            new = await visitor.callback(link, account)
-            refused, right = await visitor.open(old), await visitor.open(new)
-
-        assert (409, "This step was done already") == (refused.status, refused.headline)
-        assert "Slack is connected" == right.headline
-        assert ["issued"] == system.exchanges("slack", since)
-
-    async def test_says_what_the_provider_said_escaped_and_short(self, system: System) -> None:
-        async with Visitor() as visitor:
-            pressed = await visitor.press(await a_link(system))
-            words = "%3Cscript%3Ealert(1)%3C/script%3E%0d%0aSet-Cookie:%20a=b" + "x" * 5000
-            page = await visitor.open(
-                f"{system.origin}/oauth?error=server_error&error_description={words}"
-                f"&state={state_in(pressed)}"
-            )
-
-        assert "The provider refused" == page.headline
-        assert "<script>" not in page.text
-        assert "&lt;script&gt;" in page.text
-        assert "x" * 400 not in page.text
-
-
-async def expire_state(system: System, state: str) -> None:
-    """Let the time of a state run out."""
-    hashed = hashlib.sha256(state.encode()).hexdigest()
-    keys = await system.store.redis.keys(f"*oauth-state:{hashed}")
-    assert 1 == await system.store.redis.delete(*keys)
-
-
-class TestAnotherBrowser:
-    async def test_cannot_finish_what_it_has_not_begun(
-        self, system: System, since: int
-    ) -> None:
-        """And the one that began still can."""
-        async with Visitor() as mine, Visitor() as other:
-            callback = await mine.callback(await a_link(system), system.account("slack"))
-            refused = await other.open(callback)
-            nothing = system.exchanges("slack", since)
-            right = await mine.open(callback)
-
-        assert (403, "This was begun in another browser") == (refused.status, refused.headline)
-        assert [] == nothing
-        assert "Slack is connected" == right.headline
-
-    async def test_with_a_flow_of_its_own_cannot_either(
-        self, system: System, since: int
-    ) -> None:
-        """An attacker's callback, opened by a victim who is connecting something just now."""
-        async with Visitor() as attacker, Visitor() as victim:
-            await victim.press(await a_link(system))
-            callback = await attacker.callback(await a_link(system), system.account("slack"))
-            refused = await victim.open(callback)
-
-        assert 403 == refused.status
-        assert [] == system.exchanges("slack", since)
-
-    async def test_cannot_look_at_the_flow(self, system: System) -> None:
-        async with Visitor() as mine, Visitor() as other:
-            page = await mine.connect(await a_link(system), system.account("slack"))
-            seen = await other.open(page.url)
-
-        assert 403 == seen.status
-        assert "Acme" not in seen.text
-
-
-class TestARepeatedCallback:
-    async def test_lands_on_the_result_page(self, system: System, since: int) -> None:
-        async with Visitor() as visitor:
-            callback = await visitor.callback(await a_link(system), system.account("slack"))
-            pages = [await visitor.open(callback) for _ in range(3)]
-
-        assert ["Slack is connected"] * 3 == [page.headline for page in pages]
-        assert ["issued"] == system.exchanges("slack", since)
-
-    async def test_twenty_at_once_are_one_exchange(self, system: System, since: int) -> None:
-        link = await a_link(system)
-        async with Visitor() as visitor:
-            callback = await visitor.callback(link, system.account("slack"))
-            pages = await asyncio.gather(*(visitor.open(callback) for _ in range(20)))
-            last = await visitor.open(pages[0].url)
-
-        assert ["issued"] == system.exchanges("slack", since)
-        assert {200} == {page.status for page in pages}
-        assert "Slack is connected" == last.headline
-
-
-class TestAPersonWhoCancels:
-    @pytest.mark.parametrize("provider", ["slack", "linear", "notion"])
-    async def test_is_told_so_and_may_start_again(self, system: System, provider: str) -> None:
-        link = await a_link(system, provider)
-        async with Visitor() as visitor:
-            page = await visitor.open(await visitor.callback(link, "deny"))
-            again = await visitor.connect(
-                f"{system.origin}{page.again}", system.account(provider)
-            )
-
-        assert "You cancelled" == page.headline
-        assert link == f"{system.origin}{page.again}"
-        assert "is connected" in again.headline
-
-
 class TestConfirmation:
     async def test_waits_for_the_operator_s_word(self, system: System, since: int) -> None:
         """The code is exchanged at once, and nothing is active before the operator has confirmed."""
@@ -419,11 +227,6 @@ class TestConfirmation:
         said = await system.call("POST", f"flows/{link['flowId']}/confirm", status=409)
 
         assert "does not wait for a confirmation" in said["message"]
-
-
-async def is_connected(system: System, webhook_id: str) -> bool:
-    """Whether somebody has connected it."""
-    return (await system.installation(webhook_id))["connection"] == "connected"
 
 
 class TestServiceWorkers:

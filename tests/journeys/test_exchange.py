@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.journeys.connecting import a_link, is_connected
 from tests.journeys.system import TOKEN_PATHS, System
-from tests.journeys.test_connecting import a_link, is_connected
 from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,8 +10,8 @@ from services.simulator import Envelope
 from shared.secret import KeyRing
 from shared.storage.states import States
 from shared.storage.vault import Vault
+from tests.journeys.connecting import a_link, is_connected
 from tests.journeys.system import System, until
-from tests.journeys.test_connecting import a_link, is_connected
 from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

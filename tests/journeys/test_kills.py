@@ -23,9 +23,9 @@ from shared.failpoints import POINTS
 from shared.integrations.definition import document_of
 from shared.integrations.registry import built_in, redirected
 from shared.storage import keys
+from tests.journeys.connecting import is_connected
 from tests.journeys.programs import a_worker, an_ingress, frozen, let_leases_run_out, pids_of
 from tests.journeys.system import CLOSED, Json, System, a_system, until
-from tests.journeys.test_connecting import is_connected
 from tests.journeys.test_webhooks import bodies
 from tests.journeys.visitor import Visitor
 

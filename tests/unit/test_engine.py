@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import timedelta
 
 import pytest
@@ -32,10 +31,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases of a few milliseconds, and little patience at the end."""
     monkeypatch.setattr(engine_module, "LEASE", timedelta(seconds=0.03))
     monkeypatch.setattr(engine_module, "DRAIN", 0.05)
-
-
-def _claims(n: int) -> list[object]:
-    return [a_claim(f"req_{i}") for i in range(n)]
 
 
 class TestClaiming:
@@ -301,88 +296,6 @@ class TestABugInTheEngine:
         assert [Ending(id="req_1", epoch=1, end="release")] == leases.endings
 
 
-class TestStopping:
-    async def test_finishes_what_has_begun_and_claims_nothing_new(
-        self, leases: FakeLeases, jobs: Jobs
-    ) -> None:
-        leases.put(a_claim("req_1"))
-        engine = an_engine(leases, jobs.carry)
-        with capture_logs() as lines:
-            async with working(engine) as task:
-                await jobs.until(running=1)
-                engine.handle_sig(2)  # type: ignore[arg-type]
-                leases.put(a_claim("req_2"))
-                await asyncio.sleep(0.02)
-                assert not task.done()
-                jobs.end("req_1")
-
-        assert [("req_1", 1)] == jobs.begun
-        assert [] == leases.endings
-        assert 1 == engine.jobs_complete
-        assert {"worker.started", "worker.stopping", "worker.stopped"} <= {
-            x["event"] for x in lines
-        }
-
-    @pytest.mark.usefixtures("quick")
-    async def test_gives_back_what_takes_too_long_without_counting_an_attempt(
-        self, leases: FakeLeases, jobs: Jobs
-    ) -> None:
-        leases.put(a_claim("req_1", 3), a_claim("req_2"))
-        async with working(an_engine(leases, jobs.carry)):
-            await jobs.until(running=2)
-            jobs.end("req_2")
-
-        assert [("req_1", 3)] == jobs.cancelled
-        assert [Ending(id="req_1", epoch=3, end="release")] == leases.endings
-
-    @pytest.mark.usefixtures("quick")
-    async def test_goes_on_renewing_while_it_drains(
-        self, leases: FakeLeases, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(engine_module, "DRAIN", 5)
-        leases.put(a_claim("req_1"))
-        engine = an_engine(leases, jobs.carry)
-        async with working(engine):
-            await jobs.until(running=1)
-            engine.handle_sig(15)  # type: ignore[arg-type]
-            seen = len(leases.renewed)
-            while len(leases.renewed) < seen + 2:
-                await asyncio.sleep(0.005)
-            jobs.end("req_1")
-
-    @pytest.mark.usefixtures("quick")
-    async def test_ends_cleanly_when_the_store_is_away(
-        self, leases: FakeLeases, jobs: Jobs
-    ) -> None:
-        """The leases run out by themselves."""
-        leases.failing = {"settle": StoreUnavailable("gone")}
-        leases.put(a_claim())
-        async with working(an_engine(leases, jobs.carry)) as task:
-            await jobs.until(running=1)
-
-        assert task.exception() is None
-
-    async def test_before_anything_began_is_fine(self, leases: FakeLeases, jobs: Jobs) -> None:
-        engine = an_engine(leases, jobs.carry)
-        engine.handle_sig(15)  # type: ignore[arg-type]
-        async with asyncio.timeout(5):
-            await engine.main()
-
-        assert [] == leases.limits
-
-    async def test_closes_what_was_opened(self, leases: FakeLeases, jobs: Jobs) -> None:
-        closed: list[object] = []
-
-        async def stop(ctx: dict[str, object]) -> None:
-            closed.append(ctx["ledger"])
-
-        engine = an_engine(leases, jobs.carry, on_shutdown=stop, burst=True)
-        await engine.main()
-        await engine.close()
-
-        assert [leases] == closed
-
-
 async def test_a_beat_says_who_and_how_busy(leases: FakeLeases, jobs: Jobs) -> None:
     leases.put(a_claim())
     async with working(an_engine(leases, jobs.carry, max_jobs=7)):
@@ -390,40 +303,3 @@ async def test_a_beat_says_who_and_how_busy(leases: FakeLeases, jobs: Jobs) -> N
         jobs.end("req_1")
 
     assert {"worker": "w1", "slots": 7, "busy": 1, "done": 0, "broken": 0} == leases.beats[0]
-
-
-class TestACancellationThatIsSwallowed:
-    """As by `asyncio.wait_for` before Python 3.12, in which redis-py sends."""
-
-    async def test_is_repeated_for_the_background(self, leases: FakeLeases, jobs: Jobs) -> None:
-        deaf = asyncio.Event()
-
-        async def beat(*_: object) -> None:
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                deaf.set()
-
-        leases.beat = beat  # type: ignore[method-assign, assignment]
-        async with working(an_engine(leases, jobs.carry)) as task:
-            await asyncio.sleep(0.02)
-
-        assert deaf.is_set()
-        assert task.exception() is None
-
-    @pytest.mark.usefixtures("quick")
-    async def test_is_repeated_for_a_job(self, leases: FakeLeases) -> None:
-        begun = asyncio.Event()
-
-        async def stubborn(ctx: object, claim: object) -> None:
-            begun.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
-            await asyncio.sleep(60)
-
-        leases.put(a_claim())
-        async with working(an_engine(leases, stubborn)) as task:
-            await begun.wait()
-
-        assert task.exception() is None
-        assert ["release"] == [one.end for one in leases.endings]

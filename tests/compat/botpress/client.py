@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from aiohttp import ClientSession, web
 
+from tests.compat.botpress.recording import Recorder
 from tests.compat.packages import packages
 from tests.needs import path_of
 
@@ -135,3 +136,22 @@ class Road:
             ) as answer,
         ):
             return answer.status, await answer.read()
+
+
+class Home:
+    """An installation with a client and a server of its own."""
+
+    def __init__(self, made: Json, client: Client, server: Recorder) -> None:
+        self.client, self.server = client, server
+        self.bot, self.webhook_id, self.alias = made["botId"], made["webhookId"], made["alias"]
+        self.id = made["integrationId"]
+        self.state = {"type": "integration", "id": self.id, "name": "tokens"}
+
+    async def talk(self, channel: str = "dm") -> Json:
+        """Ids of a new user and a new conversation."""
+        user = await self.client.createUser(tags={})
+        conversation = await self.client.createConversation(channel=channel, tags={})
+        return {
+            "userId": user["user"]["id"],
+            "conversationId": conversation["conversation"]["id"],
+        }

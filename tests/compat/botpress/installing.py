@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from shared.model.flows import Flow
+from shared.storage.flows import Flows
 from tests.compat.botpress.recording import Json, Recorder
 from tests.journeys.system import System, until
 from tests.journeys.visitor import Page, Visitor
@@ -16,6 +18,10 @@ DIRECT = (
     '"https://provider.example/authorize?client_id=c&state={{ webhookId }}'
     '&redirect_uri={{ webhookUrl }}/oauth"\n'
 )
+EXTRACT = {
+    "extractScript": "body = parse_json!(.body)\nto_string!(body.team)\n",
+    "fallbackHandlerScript": '{"status": 202, "body": "nobody"}\n',
+}
 
 
 async def an_integration(
@@ -49,3 +55,35 @@ async def registered(server: Recorder, count: int = 1) -> None:
         return len(server.named("register")) >= count
 
     await until(done, 10, lambda: f"{len(server.named('register'))} calls of register")
+
+
+class Setting:
+    """One installation with an open flow in *visitor*'s browser."""
+
+    def __init__(self, system: System, server: Recorder, home: Json) -> None:
+        self.system, self.server, self.home = system, server, home
+        self.id: str = home["webhookId"]
+
+    def at(self, path: str, query: str = "") -> str:
+        more = f"&{query}" if query else ""
+        return f"{self.system.origin}/oauth{path}?state={self.id}{more}"
+
+    async def flow(self) -> Flow:
+        found = await Flows(self.system.store).current_flow(self.id)
+        assert found is not None
+        return found
+
+    async def now(self) -> Json:
+        return await self.system.installation(self.id)
+
+
+async def a_setting(
+    system: System, server: Recorder, *, install: Json | None = None, **parts: Any
+) -> Setting:
+    name = await an_integration(system, server, **parts)
+    return Setting(system, server, await installed(system, name, **(install or {})))
+
+
+def interstitial(system: System, success: bool, message: str = "") -> str:
+    more = f"&errorMessage={message}" if message else ""
+    return f"{system.origin}/oauth/interstitial?success={str(success).lower()}{more}"

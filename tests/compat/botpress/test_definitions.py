@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from shared.storage.definitions import integration_id_of
 from tests.compat.botpress.installing import LINK, an_integration, begun, installed, registered
@@ -64,12 +62,6 @@ SENT: Json = {
     "secrets": {"SUFFIX": "-x", "LATER": None},
     "maxExecutionTime": 30,
 }
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def server() -> AsyncIterator[Recorder]:
-    async with a_recorder() as running:
-        yield running
 
 
 def a_name() -> str:

@@ -9,23 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from yarl import URL
 
 from shared.botpress import bot_user_id
-from tests.compat.botpress.installing import an_integration, begun, installed, registered
-from tests.compat.botpress.recording import Recorder, a_recorder, html, runtime_error
-from tests.journeys.system import System, until
+from tests.compat.botpress.installing import EXTRACT, an_integration, installed, registered
+from tests.compat.botpress.recording import Recorder, html
+from tests.journeys.system import System
 from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TENANTS = int(os.environ.get("WAYPOST_TENANTS", "10"))
-EXTRACT = {
-    "extractScript": "body = parse_json!(.body)\nto_string!(body.team)\n",
-    "fallbackHandlerScript": '{"status": 202, "body": "nobody"}\n',
-}
 FIELDS = {
     "type": "object",
     "properties": {
@@ -34,12 +29,6 @@ FIELDS = {
         "key": {"type": "string", "x-zui": {"secret": True}},
     },
 }
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def server() -> AsyncIterator[Recorder]:
-    async with a_recorder() as running:
-        yield running
 
 
 class TestTheEnvelope:
@@ -89,99 +78,6 @@ class TestTheEnvelope:
 
         assert call.body.isascii()
         assert text == call.req["body"]
-
-
-class TestASharedAccount:
-    """A sandbox: who writes the shareable id of an installation joins it, until they leave."""
-
-    SANDBOX = {
-        "identifierExtractScript": "to_string!(parse_json!(.body).from)\n",
-        "messageExtractScript": "parse_json!(.body).text\n",
-    }
-
-    async def test_follows_who_joins_and_who_leaves(
-        self, system: System, server: Recorder
-    ) -> None:
-        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
-        one, two = [await shared(system, name, word) for word in ("tulip", "rose")]
-        said = [
-            await wrote(system, name, person, text)
-            for person, text in [
-                ("ann", "hello"), ("ann", " tulip "), ("ann", "hi"), ("bob", "rose"), ("bob", "hi"),
-                ("ann", "rose"), ("ann", "hi"), ("ann", "//leave"), ("ann", "hi"), ("bob", "hi"),
-            ]
-        ]  # fmt: skip
-        nobody = (202, "nobody")
-        await until(lambda: _count(server, 8), 10, lambda: str(server.requests))
-        got = [
-            (call.headers["x-webhook-id"], *json.loads(call.req["body"]).values(),
-             call.req["headers"].get("x-bp-sandbox-operation"))
-            for call in server.named("webhook_received")
-        ]  # fmt: skip
-
-        assert [nobody, nobody] == [said[0], said[8]]
-        assert [200] * 8 == [status for status, _ in said[1:8] + said[9:]]
-        assert sorted([
-            (one, "ann", " tulip ", "join"), (one, "ann", "hi", None),
-            (two, "bob", "rose", "join"), (two, "bob", "hi", None),
-            (two, "ann", "rose", "join"), (two, "ann", "hi", None),
-            (two, "ann", "//leave", "leave"), (two, "bob", "hi", None),
-        ], key=str) == sorted(got, key=str)  # fmt: skip
-
-    async def test_puts_the_shareable_id_into_the_link(
-        self, system: System, server: Recorder
-    ) -> None:
-        link = '"https://wa.example/?text=" + to_string!(.shareableId)\n'
-        name = await an_integration(system, server, link, sandbox=self.SANDBOX)
-        home = await shared(system, name, "tulip")
-        async with Visitor() as visitor:
-            pressed = await begun(system, visitor, home)
-
-        assert "https://wa.example/?text=tulip" == pressed.location
-
-    async def test_says_by_itself_who_joins(self, system: System, server: Recorder) -> None:
-        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
-        await shared(system, name, "tulip")
-        url = f"{system.origin}/integration/global/{name}/sandbox"
-        for text in ("tulip", "hi"):
-            body, headers = {"from": "ann", "text": text}, {"X-Bp-Sandbox-Operation": "leave"}
-            async with system.http.post(url, json=body, headers=headers) as answer:
-                assert 200 == answer.status
-        await until(lambda: _count(server, 2), 10, lambda: str(server.requests))
-
-        assert {"tulip": "join", "hi": None} == {
-            json.loads(req["body"])["text"]: req["headers"].get("x-bp-sandbox-operation")
-            for req in server.requests
-        }
-
-    async def test_only_exists_below_its_own_path(
-        self, system: System, server: Recorder
-    ) -> None:
-        name = await an_integration(system, server, identifier=EXTRACT, sandbox=self.SANDBOX)
-        await shared(system, name, "tulip")
-        for path in ("", "/sandboxes", "/x/sandbox"):
-            assert (202, "nobody") == await wrote(system, name, "ann", "tulip", path)
-        assert (200, "") == await wrote(system, name, "ann", "tulip", "/sandbox/x")
-
-
-async def shared(system: System, name: str, word: str) -> str:
-    """An installation that people join with *word*; its webhookId."""
-    home: str = (await installed(system, name))["webhookId"]
-    await system.call("PUT", f"installations/{home}/subscriptions/shareable:{word}", {})
-    return home
-
-
-async def wrote(
-    system: System, name: str, person: str, text: str, path: str = "/sandbox"
-) -> tuple[int, str]:
-    """*person* writes *text* to the shared account; what its provider is answered."""
-    url = f"{system.origin}/integration/global/{name}{path}"
-    async with system.http.post(url, json={"from": person, "text": text}) as answer:
-        return answer.status, await answer.text()
-
-
-async def _count(server: Recorder, wanted: int) -> bool:
-    return len(server.requests) >= wanted
 
 
 @asynccontextmanager
@@ -329,79 +225,6 @@ class TestAWebhook:
             )
 
         assert 403 == page.status
-
-
-class TestAFailure:
-    async def test_that_the_caller_was_told_is_final(
-        self, system: System, server: Recorder
-    ) -> None:
-        """Whether it comes again is the caller's business then."""
-        server.handler = lambda _: runtime_error("no team", 500)
-        home = await installed(system, await an_integration(system, server))
-        known = await system.known()
-        async with Visitor() as caller:
-            page = await caller.ask("POST", f"{system.origin}/{home['webhookId']}", data=b"x")
-        (record,) = await system.settled(known)
-
-        assert (500, "no team") == (page.status, json.loads(page.text)["message"])
-        assert ("dead", 1) == (record["state"], len(server.requests))
-
-    async def test_behind_a_2xx_is_tried_again(self, system: System, server: Recorder) -> None:
-        server.handler = lambda _: (
-            runtime_error("not yet") if len(server.requests) < 2 else None
-        )
-        name = await an_integration(system, server, reply="ack")
-        home = await installed(system, name)
-        known = await system.known()
-        async with Visitor() as caller:
-            page = await caller.ask("POST", f"{system.origin}/{home['webhookId']}", data=b"x")
-
-        async def again() -> bool:
-            return len(server.requests) == 2
-
-        await until(again, 10, lambda: "a second attempt")
-        (record,) = await system.settled(known)
-
-        assert (200, "done") == (page.status, record["state"])
-
-    async def test_that_says_no_for_good_is_not_tried_again(
-        self, system: System, server: Recorder
-    ) -> None:
-        server.handler = lambda _: web.Response(status=422, body=b"bad")
-        home = await installed(system, await an_integration(system, server, reply="ack"))
-        known = await system.known()
-        async with Visitor() as caller:
-            await caller.ask("POST", f"{system.origin}/{home['webhookId']}", data=b"x")
-        (record,) = await system.settled(known)
-
-        assert ("dead", 1) == (record["state"], len(server.requests))
-
-    async def test_of_a_server_that_is_not_there_loses_nothing(self, system: System) -> None:
-        async with a_recorder() as gone:
-            name = await an_integration(system, gone)
-            home = await installed(system, name)
-            await registered(gone)
-        known = await system.known()
-        async with Visitor() as caller:
-            page = await caller.ask("POST", f"{system.origin}/{home['webhookId']}", data=b"x")
-        (record,) = [one for one in await system.records() if one["id"] not in known]
-
-        assert (200, "retrying") == (page.status, record["state"])
-
-    async def test_of_register_shows_on_the_installation(
-        self, system: System, server: Recorder
-    ) -> None:
-        server.status["register"] = 500
-        home = await installed(system, await an_integration(system, server))
-
-        async def failed() -> bool:
-            one = await system.installation(home["webhookId"])
-            return one["status"] == "registration_failed"
-
-        await until(failed, 10, lambda: "the failure")
-        one = await system.installation(home["webhookId"])
-
-        assert ("no", 1) == (one["statusReason"], len(server.named("register")))
 
 
 class TestUninstalling:

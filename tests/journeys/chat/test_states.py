@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from services.api import examples
 from shared.model.flows import FLOW_LIFETIME, Flow
-from tests.journeys.api_builders import Api, running_api
-from tests.journeys.chat_builders import STATE, Caller, NoScripts, a_caller
+from tests.journeys.chat_builders import STATE, Caller, a_caller
 
 TOKENS = f"{STATE}/tokens"
 CONFIGURE = "/v1/chat/integrations/configure"
-
-
-@pytest_asyncio.fixture
-async def api(store) -> AsyncIterator[Api]:
-    async with running_api(store, NoScripts()) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def one(api) -> Caller:
-    return await a_caller(api)
 
 
 async def payload(caller: Caller, path: str = TOKENS):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from aiohttp import ClientSession
 
 from services.api import examples
@@ -20,17 +18,6 @@ from tests.journeys.api_builders import TOKEN, Api, running_api
 from tests.journeys.chat_builders import STATE, Caller, NoScripts, a_caller
 
 TOKENS = f"{STATE}/tokens"
-
-
-@pytest_asyncio.fixture
-async def api(store) -> AsyncIterator[Api]:
-    async with running_api(store, NoScripts()) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def one(api) -> Caller:
-    return await a_caller(api)
 
 
 class TestWhoMayCall:
