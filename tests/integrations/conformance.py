@@ -19,6 +19,7 @@ import pytest
 from msgspec import Struct
 
 from shared.integrations.definition import Definition, load_folder
+from shared.integrations.registry import BUILT_IN
 from shared.model.requests import RawRequest
 from tests.integrations.signers import SIGNERS, Signer, vector
 from tests.integrations.signing import Request
@@ -31,7 +32,7 @@ def folders_in(place: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(place.glob("*/definition.toml"))}
 
 
-FOLDERS = folders_in(ROOT / "shared" / "integrations")
+FOLDERS = folders_in(BUILT_IN)
 BY_CLICK = [
     name
     for name, folder in FOLDERS.items()

@@ -7,7 +7,8 @@ import re
 import string
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import TypeVar, get_args
 
 import pytest
@@ -23,7 +24,8 @@ from workers.jobs.pages.render import failure, page, progress
 from workers.jobs.pages.words import CATALOGUES, say, speak_to
 
 T = TypeVar("T")
-ROOT = Path(__file__).parents[2]
+STYLE = resources.files("workers.jobs.pages") / "templates" / "style.css"
+PENDING = resources.files("services.ingress") / "pending.html"
 EVIL = "<script>alert(1)</script>\"&'"
 
 
@@ -178,12 +180,10 @@ def test_contrast_is_measured_as_the_guidelines_do() -> None:
     assert 4.48 == round(contrast("#777777", "#fff"), 2)
 
 
-@pytest.mark.parametrize(
-    "place", ["workers/jobs/pages/templates/style.css", "services/ingress/pending.html"]
-)
-def test_everything_can_be_read_in_the_light_and_in_the_dark(place: str) -> None:
+@pytest.mark.parametrize("place", [STYLE, PENDING], ids=["style.css", "pending.html"])
+def test_everything_can_be_read_in_the_light_and_in_the_dark(place: Traversable) -> None:
     """4.5 to 1 for text on both grounds, and for what stands on a button or a mark (WCAG 2.2, 1.4.3)."""
-    found = palettes((ROOT / place).read_text("utf-8"))
+    found = palettes(place.read_text("utf-8"))
     faint = {
         (number, name, ground): round(contrast(palette[name], palette[ground]), 2)
         for number, palette in enumerate(found)
@@ -198,6 +198,6 @@ def test_everything_can_be_read_in_the_light_and_in_the_dark(place: str) -> None
 
 def test_the_frame_of_a_field_can_be_seen() -> None:
     """3 to 1 (WCAG 2.2, 1.4.11)."""
-    found = palettes((ROOT / "workers/jobs/pages/templates/style.css").read_text("utf-8"))
+    found = palettes(STYLE.read_text("utf-8"))
 
     assert [] == [one for one in found if contrast(one["frame"], one["paper"]) < 3.0]

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid
+from shared.integrations.registry import BUILT_IN
 from shared.vrl.pool import VrlPool
 from tests.compat.botpress.events import events_for
 from tests.compat.packages import packages
@@ -24,9 +25,7 @@ Case = tuple[str, dict[str, Any]]
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 SCRIPTS = sorted(
-    path
-    for part in ("shared/integrations", "examples")
-    for path in (ROOT / part).rglob("*.vrl")
+    path for place in (BUILT_IN, ROOT / "examples") for path in place.rglob("*.vrl")
 )
 EVENTS = 20  # for each script
 SEED = 4
