@@ -77,22 +77,29 @@ def script_event(raw: RawRequest, secrets: Mapping[str, str]) -> dict[str, Any]:
         "path": raw.path,
         "method": raw.method,
         "query": raw.query,
-        "headers": {name: raw.header(name) for name, _ in raw.headers},
+        "headers": _joined(raw.headers),
         "secrets": dict(secrets),
     }
     if raw.body:
-        event["body"] = raw.body.decode("utf-8", "replace")
-        if not _is_text(raw.body):
+        try:
+            event["body"] = raw.body.decode()
+        except UnicodeDecodeError:
+            event["body"] = raw.body.decode("utf-8", "replace")
             event["bodyIsText"] = False
     return event
 
 
-def _is_text(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _joined(headers: Headers) -> dict[str, str]:
+    """
+    By name; repeats are joined as `RawRequest.header` joins them.
+
+    >>> _joined((("a", "1"), ("b", "2"), ("a", "3")))
+    {'a': '1, 3', 'b': '2'}
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def slices(value: Any) -> list[Slice]:

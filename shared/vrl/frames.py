@@ -14,6 +14,7 @@ from typing import Final, NotRequired, TypedDict
 LENGTH: Final = struct.Struct(">I")
 LARGEST_EVENT: Final = 32 << 20  # bytes of JSON
 LARGEST_RESULT: Final = 16 << 20
+LONGEST_TURN: Final = 0.01  # seconds after which the rest of a frame goes back, since others may wait for the worker
 
 READY, RESULT, PROBLEM, LINES, LACKS = b"R", b"V", b"P", b"S", b"L"
 
@@ -21,7 +22,7 @@ READY, RESULT, PROBLEM, LINES, LACKS = b"R", b"V", b"P", b"S", b"L"
 class Job(TypedDict):
     """What a worker is asked to do; *source* is there if the worker may lack the program."""
 
-    do: str  # compile; run: one event; lines: one event per line
+    do: str  # compile; run: one event; lines: one event per line; turn: the same, for a moment only
     key: str
     source: NotRequired[str]
 

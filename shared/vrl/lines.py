@@ -10,7 +10,8 @@ import orjson
 from shared.errors import ScriptInvalid
 from shared.vrl import frames
 from shared.vrl.diagnostics import problem
-from shared.vrl.pool import Script, VrlPool, script
+from shared.vrl.pool import VrlPool
+from shared.vrl.script import Script, script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator

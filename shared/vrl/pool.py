@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 import structlog
@@ -13,32 +12,20 @@ import structlog
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid, SetupFailed
 from shared.vrl import frames
 from shared.vrl.diagnostics import Problem, problem
-from shared.vrl.guard import check_source
+from shared.vrl.parts import reads
 from shared.vrl.quarantine import Quarantine
+from shared.vrl.script import Script, script
+from shared.vrl.together import Frame, Together
 from shared.vrl.turns import Turns
 from shared.vrl.worker import Worker, WorkerLost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.vrl.frames import Job
 
-ENGINE: Final = "vrl-python 0.1.0"
 _RESPAWN_PAUSE: Final = 1.0  # seconds, when a worker could not be started
 _log = structlog.get_logger()
-
-
-class Script(NamedTuple):
-    """A script that the guard has let through."""
-
-    name: str
-    source: str
-    key: str  # of the compiled program, in a worker and in quarantine
-
-
-@lru_cache(maxsize=4096)
-def script(name: str, source: str) -> Script:
-    """Raise `ScriptInvalid` unless the guard lets *source* through."""
-    check_source(name, source)
-    return Script(name, source, hashlib.sha256(f"{ENGINE}\n{source}".encode()).hexdigest())
 
 
 class VrlPool:
@@ -54,6 +41,7 @@ class VrlPool:
         self.size, self.deadline = size, deadline
         self._turns = Turns()
         self._quarantine = Quarantine()
+        self._together = Together(self._ask_of)
         self._workers: set[Worker] = set()  # in turn
         self._spare: Worker | None = None
         self._hiring: asyncio.Task[None] | None = None
@@ -110,19 +98,33 @@ class VrlPool:
         Raises `ScriptInvalid` when the script does not compile, `ScriptFailed` when it fails, aborts,
         takes too long, is killed for its memory, or is in quarantine because it did so twice.
         """
-        reply = await self.ask(script(name, source), "run", event_body(name, event))
-        if reply[:1] == frames.RESULT:
-            return orjson.loads(reply[1:])
-        what: Problem = orjson.loads(reply[1:])
+        line = await self._together.line(
+            script(name, source), event_body(name, _read_by(source, event))
+        )
+        said = orjson.loads(line)
+        if "result" in said:
+            return said["result"]
+        what: Problem = said["error"]
         raise _invalid(name, what) if what["kind"] == "compile" else _failed(name, what)
 
     async def ask(
         self, script: Script, do: str, body: bytes, *, may_blame: bool = True
     ) -> bytes:
         """A worker's reply, or a `PROBLEM` when the worker was lost and no other could answer."""
+        return await self._ask(script, do, lambda: body, lambda: may_blame)
+
+    async def _ask_of(self, frame: Frame) -> bytes:
+        body = partial(self._together.body, frame)
+        return await self._ask(frame.script, "turn", body, frame.is_alone)
+
+    async def _ask(
+        self, script: Script, do: str, body: Callable[[], bytes], may_blame: Callable[[], bool]
+    ) -> bytes:
+        """*body* is asked for when there is a worker."""
         for is_last in (False, True):
             left = self._quarantine.remaining(script.key, asyncio.get_running_loop().time())
             if left:
+                body()
                 return _problem(
                     "quarantined", f"killed two workers; is tried again in {left:.0f} s"
                 )
@@ -131,17 +133,17 @@ class VrlPool:
             except WorkerLost as lost:
                 if lost.blameless and not is_last:
                     continue  # scripts have no effects: once more is safe
-                if may_blame:
+                if may_blame():
                     self._quarantine.add(script.key, asyncio.get_running_loop().time())
                 return _problem(lost.kind, lost.message)
         raise AssertionError  # pragma: no cover - the last round returns
 
-    async def _ask_once(self, script: Script, do: str, body: bytes) -> bytes:
+    async def _ask_once(self, script: Script, do: str, body: Callable[[], bytes]) -> bytes:
         if not self._is_open:
             raise HandlerUnavailable("the VRL workers are stopped")
         worker = await self._turns.take(script.key)
         try:
-            reply = await self._reply(worker, script, do, body)
+            reply = await self._reply(worker, script, do, body())
         except BaseException as error:
             # Cancelled callers too: what the worker is busy with cannot be stopped another way.
             await self._replace(worker, error)
@@ -198,6 +200,13 @@ class VrlPool:
             return
         self._workers.add(worker)
         self._turns.give(worker)
+
+
+def _read_by(source: str, event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {part: value for part, value in event.items() if reads(source, part)}
+    except (AttributeError, TypeError):
+        return event  # no object with names, as the worker will say
 
 
 def event_body(name: str, event: dict[str, Any]) -> bytes:

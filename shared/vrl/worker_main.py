@@ -169,7 +169,9 @@ class Programs:
         if what == "compile":
             return frames.RESULT + b"null"
         if what == "lines":
-            return frames.LINES + b"\n".join(_lines(program, payload.split(b"\n")))
+            return frames.LINES + _lines(program, payload, LONGEST_BATCH)
+        if what == "turn":
+            return frames.LINES + _lines(program, payload, frames.LONGEST_TURN)
         return frames.RESULT + _encoded(program.run(payload))
 
 
@@ -185,17 +187,17 @@ def _encoded(value: Any) -> bytes:
     return result
 
 
-def _lines(program: Program, events: list[bytes]) -> list[bytes]:
-    """One line of JSON per event, for as many as the time of a batch allows, at least one."""
+def _lines(program: Program, events: bytes, longest: float) -> bytes:
+    """One line of JSON per event, for as many as *longest* seconds allow, at least one."""
     lines: list[bytes] = []
     size = 0
-    stop = time.monotonic() + LONGEST_BATCH
-    for event in events:
+    stop = time.monotonic() + longest
+    for event in events.split(b"\n"):
         lines.append(_line(program, event))
         size += len(lines[-1])
         if time.monotonic() > stop or size > frames.LARGEST_RESULT:
             break
-    return lines
+    return b"\n".join(lines)
 
 
 def _line(program: Program, event: bytes) -> bytes:

@@ -14,6 +14,7 @@ from shared.routing import (
     slices,
     subscribed,
 )
+from shared.vrl.parts import reads
 from workers.scripts import run_script
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def _identify(visit: Visit, tools: Tools) -> list[Slice] | str:
             tools,
             f"{visit.definition.name} identifier.extractScript",
             scripts.extract_script,
-            await event_of(visit, tools),
+            await event_of(visit, tools, scripts.extract_script),
         )
     except (ScriptFailed, ScriptInvalid) as error:
         return f"the extract script found no identifier: {error}"
@@ -58,8 +59,10 @@ def _nothing(value: Any) -> str:
     )
 
 
-async def event_of(visit: Visit, tools: Tools) -> dict[str, Any]:
-    """What the extract and fallback scripts read."""
+async def event_of(visit: Visit, tools: Tools, script: str) -> dict[str, Any]:
+    """What the extract and fallback scripts read; secrets only for a *script* that may look at them."""
+    if not reads(script, "secrets"):
+        return script_event(visit.raw, {})
     found = await tools.secrets.all(visit.definition.name)
     named = {name: secret.reveal().decode("utf-8", "replace") for name, secret in found.items()}
     return script_event(visit.raw, named)

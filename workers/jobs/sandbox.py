@@ -111,7 +111,7 @@ async def _said(visit: Visit, tools: Tools, name: str, script: str | None) -> st
         return None
     title = f"{visit.definition.name} sandbox.{name}"
     try:
-        value = await run_script(tools, title, script, await event_of(visit, tools))
+        value = await run_script(tools, title, script, await event_of(visit, tools, script))
     except (ScriptFailed, ScriptInvalid):
         return None
     return identifier_of(value)

@@ -103,7 +103,7 @@ async def _fall_back(visit: Visit, tools: Tools, why: str) -> Outcome:
             tools,
             f"{visit.definition.name} identifier.fallbackHandlerScript",
             scripts.fallback_handler_script,
-            await event_of(visit, tools),
+            await event_of(visit, tools, scripts.fallback_handler_script),
         )
     except (ScriptFailed, ScriptInvalid) as error:
         return Ignored(f"{why}; {error}", Reply(status=200))

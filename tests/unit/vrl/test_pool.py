@@ -201,15 +201,15 @@ class TestCallers:
             assert [n + n % 7 for n in range(500)] == await asyncio.gather(*jobs)
 
     async def test_take_turns_between_scripts(self):
-        """A script with a hundred waiting jobs lets another one in after the next."""
+        """A slow script with many waiting jobs lets another one in after the next."""
         order: list[str] = []
         async with VrlPool(size=1, deadline=PATIENT) as pool:
 
-            async def job(name: str) -> None:
-                await pool.run(name, f"# {name}\n1", {})
+            async def job(name: str, source: str) -> None:
+                await pool.run(name, source, {"turns": [0] * 45})
                 order.append(name)
 
-            await asyncio.gather(*(job("busy") for _ in range(100)), job("quiet"))
+            await asyncio.gather(*(job("busy", SLOW) for _ in range(12)), job("quiet", "1"))
 
         assert order.index("quiet") <= 3
 

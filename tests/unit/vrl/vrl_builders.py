@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from shared.vrl.pool import Script
+from shared.vrl.script import Script
 
 # Passes the guard, and takes longer than anybody waits.
 SLOW = """
