@@ -16,6 +16,7 @@ from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from services.shortcut import ShortWay
 from services.web import Edge, refused, shaped, unclear
 from shared.botpress import Refusal
 from shared.clock import new_id
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from aiohttp.web_request import BaseRequest
+
+    from services.shortcut import Shortcut
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -53,13 +56,16 @@ class Limits:
 class _Server(web.Server):
     """Counts connections, and answers in our shape what never becomes a request."""
 
-    def __init__(self, made: web.Server, limits: Limits, edge: Edge) -> None:
+    def __init__(
+        self, made: web.Server, limits: Limits, edge: Edge, shortcut: Shortcut | None
+    ) -> None:
         super().__init__(
             self._outermost,
             request_factory=made.request_factory,
             **made._kwargs,  # noqa: SLF001
         )
         self._inner, self._limits, self.edge = made.request_handler, limits, edge
+        self._shortcut = shortcut
         self._open, self._by_address = 0, Counter[str]()
 
     async def _outermost(self, request: BaseRequest) -> web.StreamResponse:
@@ -71,7 +77,9 @@ class _Server(web.Server):
             return refused(shaped(said), new_id("call", self.edge.clock, self.edge.chance))
 
     def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        connection = _Connection(self, loop=self._loop, **self._kwargs)
+        connection.shortcut = self._shortcut
+        return connection
 
     def admit(self, peer: str) -> bool:
         """Take one more connection from *peer*, or say no."""
@@ -100,7 +108,7 @@ class _Server(web.Server):
         return not any(address in network for network in self._limits.uncounted)
 
 
-class _Connection(RequestHandler):
+class _Connection(ShortWay):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server: _Server = self._manager  # type: ignore[assignment]
         name = transport.get_extra_info("peername")
@@ -145,9 +153,11 @@ class _Connection(RequestHandler):
 class Runner(web.AppRunner):
     """Runs one app under *limits*."""
 
-    def __init__(self, app: web.Application, edge: Edge, limits: Limits) -> None:
+    def __init__(
+        self, app: web.Application, edge: Edge, limits: Limits, shortcut: Shortcut | None = None
+    ) -> None:
         """Hand aiohttp the values it lets us choose; its own access log, which has the query, is off."""
-        self.limits, self._edge = limits, edge
+        self.limits, self._edge, self._shortcut = limits, edge, shortcut
         super().__init__(
             app,
             access_log=None,
@@ -161,7 +171,7 @@ class Runner(web.AppRunner):
         )
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self.limits, self._edge)
+        return _Server(await super()._make_server(), self.limits, self._edge, self._shortcut)
 
     @property
     def port(self) -> int:
@@ -170,17 +180,25 @@ class Runner(web.AppRunner):
 
 
 async def serve(
-    app: web.Application, edge: Edge, host: str, port: int, limits: Limits | None = None
+    app: web.Application,
+    edge: Edge,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    *,
+    shortcut: Shortcut | None = None,
 ) -> Runner:
     """
     Listen on *host* and *port* (0: any free one) until `cleanup()` of what is returned.
+
+    What *shortcut* takes over does not come to *app*.
 
     Raises:
         SetupFailed: the port is taken, or may not be opened; or aiohttp runs without its parser in C.
 
     """
     _refuse_the_lenient_parser()
-    runner = Runner(app, edge, limits or Limits())
+    runner = Runner(app, edge, limits or Limits(), shortcut)
     await runner.setup()
     try:
         shares = runner.limits.shares_port or None

@@ -77,6 +77,16 @@ class Edge:
             )
         return self._meters[key]
 
+    def tell(self, id: str, method: str, route: str, status: int, started: float) -> None:
+        """Count and log one answer; *route* is a template, since paths hold tokens and names of strangers."""
+        seconds = self.clock.monotonic() - started
+        told = method if method in hdrs.METH_ALL else "other"
+        self.meter(route, told, status).add(seconds)
+        self.log.info(
+            "http.answered",
+            id=id, method=told, route=route, status=status, seconds=round(seconds, 4),
+        )  # fmt: skip
+
 
 def web_app(edge: Edge) -> web.Application:
     """An empty app in which every answer has an id, a log line and, when it is an error, Botpress's shape."""
@@ -87,21 +97,22 @@ def _edge_of(edge: Edge) -> Any:
     @web.middleware
     async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = edge.clock.monotonic()
-        request[REQUEST_ID] = new_id("call", edge.clock, edge.chance)
+        id = request[REQUEST_ID] = new_id("call", edge.clock, edge.chance)
         try:
             refuse_smuggling(request)
             answer = await handler(request)
         except Exception as error:  # noqa: BLE001 - told apart there
-            answer = _answer_to(error, edge, request)
-        _stamp(edge, request, answer)
-        _tell(edge, request, answer.status, edge.clock.monotonic() - started)
+            answer = answer_to(error, edge, id, route_of(request))
+        if not answer.prepared:
+            stamp(edge, id, answer, is_ours=not request.get(PASSED_ON))
+        edge.tell(id, request.method, route_of(request), answer.status, started)
         return answer
 
     return outermost
 
 
-def _answer_to(error: Exception, edge: Edge, request: web.Request) -> web.StreamResponse:
-    id = request[REQUEST_ID]
+def answer_to(error: Exception, edge: Edge, id: str, route: str) -> web.StreamResponse:
+    """What to say to whoever called *route*; a connection that broke is nobody's to answer and is raised again."""
     match error:
         case web.HTTPException():
             return error if error.status < 400 else refused(shaped(error), id)
@@ -109,28 +120,17 @@ def _answer_to(error: Exception, edge: Edge, request: web.Request) -> web.Stream
             return refused(refusal_of(error), id)
         case ConnectionError():
             raise error
-    edge.log.exception("http.failed", id=id, route=route_of(request))  # noqa: LOG004  the caller is in one
+    edge.log.exception("http.failed", id=id, route=route, exc_info=error)  # noqa: LOG004  the exception is an argument
     sentence = "this is a bug of Waypost; its log has the details under the id"
     return refused(Refusal("Internal", sentence), id)
 
 
-def _stamp(edge: Edge, request: web.Request, answer: web.StreamResponse) -> None:
-    if answer.prepared:
-        return
+def stamp(edge: Edge, id: str, answer: web.StreamResponse, *, is_ours: bool = True) -> None:
+    """Add the headers that every answer has, and those that every answer of *ours* has; what is set stays."""
     answer.headers.setdefault("Server", "waypost")
-    answer.headers["X-Request-Id"] = request[REQUEST_ID]
-    if not request.get(PASSED_ON):
-        answer.headers.merge(edge.headers)  # what the handler has set stays
-
-
-def _tell(edge: Edge, request: web.Request, status: int, seconds: float) -> None:
-    method = request.method if request.method in hdrs.METH_ALL else "other"
-    route = route_of(request)
-    edge.meter(route, method, status).add(seconds)
-    edge.log.info(
-        "http.answered",
-        id=request[REQUEST_ID], method=method, route=route, status=status, seconds=round(seconds, 4),
-    )  # fmt: skip
+    answer.headers["X-Request-Id"] = id
+    if is_ours:
+        answer.headers.merge(edge.headers)
 
 
 def route_of(request: web.Request) -> str:

@@ -19,27 +19,40 @@ from shared.model.requests import Headers, RawRequest, Reply, SealedPart
 if TYPE_CHECKING:
     from aiohttp import web
 
+_ENCODER = msgspec.msgpack.Encoder()
 _HOP_BY_HOP = frozenset({
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade",
 })  # fmt: skip
+_UNUSUAL = frozenset({"expect", "service-worker", "transfer-encoding", "upgrade"})
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 def headers_of(request: web.Request) -> Headers:
     """The headers as they came, names in lower case, without the hop's own; our cookie is replaced by its hash."""
-    kept = []
-    for raw_name, value in request.raw_headers:
-        if name := _kept_as(raw_name):
-            text = value.decode("latin-1")
-            kept.append((name, masked(text) if name == "cookie" else text))
-    return tuple(kept)
+    names = [_lower(name) for name, _ in request.raw_headers]
+    return _kept(names, request.raw_headers)
+
+
+def plain_headers(raw_headers: RawHeaders) -> Headers | None:
+    """The same, or None where one of them asks for more than to be stored, or may be read in two ways."""
+    names = [_lower(name) for name, _ in raw_headers]
+    if not _UNUSUAL.isdisjoint(names) or names.count("host") > 1:
+        return None
+    return None if names.count("content-length") > 1 else _kept(names, raw_headers)
+
+
+def _kept(names: list[str], raw_headers: RawHeaders) -> Headers:
+    return tuple([
+        (name, masked(value.decode("latin-1")) if name == "cookie" else value.decode("latin-1"))
+        for name, (_, value) in zip(names, raw_headers, strict=True)
+        if name not in _HOP_BY_HOP
+    ])  # fmt: skip
 
 
 @functools.lru_cache(1024)
-def _kept_as(name: bytes) -> str:
-    """The name in lower case; empty for a header of the hop's own."""
-    lower = name.decode("latin-1").lower()
-    return "" if lower in _HOP_BY_HOP else lower
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def target_of(request: web.Request) -> tuple[str, str]:
@@ -78,21 +91,29 @@ async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted
     if ports.pressure.is_full:
         raise _too_full("the store is nearly full", ports)
     ports.reach("accept.before_store")
-    accepted = await ports.ledger.accept(
-        Accept(
-            id=raw.id,
-            job=to.job,
-            body=msgspec.msgpack.encode(raw),
-            dedupe=to.dedupe,
-            integration=to.integration,
-            lane=to.lane,
-            installation=to.installation,
-        )
-    )
+    accepted = await ports.ledger.accept(as_accept(raw, to))
     ports.reach("accept.stored")
     if accepted.status == "full":
-        raise _too_full("the queue is full", ports)
+        raise queue_full(ports)
     return accepted
+
+
+def as_accept(raw: RawRequest, to: Admission) -> Accept:
+    """What goes to the ledger."""
+    return Accept(
+        id=raw.id,
+        job=to.job,
+        body=_ENCODER.encode(raw),
+        dedupe=to.dedupe,
+        integration=to.integration,
+        lane=to.lane,
+        installation=to.installation,
+    )
+
+
+def queue_full(ports: IngressPorts) -> Refusal:
+    """What to say when the ledger has no room."""
+    return _too_full("the queue is full", ports)
 
 
 def _too_full(why: str, ports: IngressPorts) -> Refusal:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import StoreUnavailable
+from shared.model.jobs import Accept, Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.model.jobs import Accept, Accepted
+Outcome = Callable[[Accepted | Exception], None]
 
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
@@ -31,40 +34,55 @@ class Acceptor:
     def __init__(self, ledger: AcceptsMany) -> None:
         """Store in *ledger*."""
         self._ledger = ledger
-        self._waiting: deque[tuple[Accept, asyncio.Future[Accepted]]] = deque()
+        self._waiting: deque[tuple[Accept, Outcome]] = deque()
         self._senders: set[asyncio.Task[None]] = set()
+        self._under_way = 0
 
     async def accept(self, one: Accept) -> Accepted:
         """Returns when *one* is durable; raises `StoreUnavailable` when that is not known."""
         stored: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._waiting.append((one, stored))
-        if len(self._senders) < UNDER_WAY:
+        self.submit(one, functools.partial(_settle, stored))
+        return await stored
+
+    def submit(self, one: Accept, then: Outcome) -> None:
+        """Call *then* when *one* is durable, or with what went wrong; never before this has returned."""
+        self._waiting.append((one, then))
+        if self._under_way < UNDER_WAY:
+            self._under_way += 1
             sender = asyncio.create_task(self._send())
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
-        return await stored
 
     async def _send(self) -> None:
         while batch := self._batch():
-            try:
-                for (_, stored), result in zip(batch, await self._stored(batch), strict=True):
-                    if not stored.done():
-                        stored.set_result(result)
-            except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
-                _fail(batch, error)
+            for then, outcome in await self._outcomes(batch):
+                try:
+                    then(outcome)
+                except Exception as error:  # noqa: BLE001 - a bug there must not keep the others waiting
+                    _report(error)
+        self._under_way -= (
+            1  # at once: whoever comes from now on finds nobody who would take it along
+        )
 
-    async def _stored(
-        self, batch: list[tuple[Accept, asyncio.Future[Accepted]]]
-    ) -> list[Accepted]:
+    async def _outcomes(
+        self, batch: list[tuple[Accept, Outcome]]
+    ) -> list[tuple[Outcome, Accepted | Exception]]:
+        waiting = [then for _, then in batch]
+        try:
+            stored = await self._stored([one for one, _ in batch])
+            return list(zip(waiting, stored, strict=True))
+        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
+            return [(then, error) for then in waiting]
+
+    async def _stored(self, accepts: list[Accept]) -> list[Accepted]:
         """Once more after an unknown outcome: the script knows its own ids."""
-        accepts = [one for one, _ in batch]
         try:
             return await self._ledger.accept(accepts)
         except StoreUnavailable:
             return await self._ledger.accept(accepts)
 
-    def _batch(self) -> list[tuple[Accept, asyncio.Future[Accepted]]]:
-        batch: list[tuple[Accept, asyncio.Future[Accepted]]] = []
+    def _batch(self) -> list[tuple[Accept, Outcome]]:
+        batch: list[tuple[Accept, Outcome]] = []
         size = 0
         while self._waiting and len(batch) < MOST and size < MOST_BYTES:
             batch.append(self._waiting.popleft())
@@ -72,7 +90,17 @@ class Acceptor:
         return batch
 
 
-def _fail(batch: list[tuple[Accept, asyncio.Future[Accepted]]], error: Exception) -> None:
-    for _, stored in batch:
-        if not stored.done():
-            stored.set_exception(error)
+def _settle(stored: asyncio.Future[Accepted], outcome: Accepted | Exception) -> None:
+    if stored.done():
+        return  # its caller went away
+    if isinstance(outcome, Exception):
+        stored.set_exception(outcome)
+    else:
+        stored.set_result(outcome)
+
+
+def _report(error: Exception) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler(
+        {"message": "an accepted request was not answered", "exception": error}
+    )

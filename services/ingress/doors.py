@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KNOWN, UNKNOWN, MOST = 2.0, 1.0, 10_000  # seconds, seconds, entries
 
 T = TypeVar("T")
+Known = tuple[T | None] | tuple[()]
 
 
 class Published(Protocol):
@@ -42,19 +43,30 @@ class Doors:
         """The name of the integration that an installation's webhookId belongs to, or None."""
         return await self._hooks.get(webhook_id.lower())
 
+    def known_door(self, name: str) -> Known[Door]:
+        """The door, or None, where that is remembered; nothing where somebody has to ask."""
+        return self._doors.known(name)
+
+    def known_hook(self, webhook_id: str) -> Known[str]:
+        """The name of the installation's integration, in the same way."""
+        return self._hooks.known(webhook_id.lower())
+
 
 class _Memory(Generic[T]):
     def __init__(self, ask: Callable[[str], Awaitable[T | None]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
-        self._held: OrderedDict[str, tuple[float, T | None]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[float, tuple[T | None]]] = OrderedDict()
+
+    def known(self, name: str) -> Known[T]:
+        held = self._held.get(name)
+        return held[1] if held is not None and held[0] > self._clock.monotonic() else ()
 
     async def get(self, name: str) -> T | None:
-        held = self._held.get(name)
-        if held is not None and held[0] > self._clock.monotonic():
-            return held[1]
+        if known := self.known(name):
+            return known[0]
         found = await self._ask(name)
         until = self._clock.monotonic() + (KNOWN if found is not None else UNKNOWN)
-        self._held[name] = (until, found)
+        self._held[name] = (until, (found,))
         self._held.move_to_end(name)
         if len(self._held) > MOST:
             self._held.popitem(last=False)

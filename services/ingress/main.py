@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from services.ingress.app import ingress_app
 from services.ingress.doors import Doors
 from services.ingress.ports import IngressPorts
 from services.ingress.pressure import Pressure
+from services.ingress.short import ShortWebhooks
 from services.listener import Limits, serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock
@@ -22,7 +24,7 @@ from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
-from shared.programs import ended, told_to_stop
+from shared.programs import ended
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -45,12 +47,13 @@ async def run(settings: Settings) -> None:
         edge = Edge(name="ingress", clock=SystemClock(), chance=SystemChance(), log=log)
         ports = await _ports(settings, store, stack)
         app = ingress_app(edge, ports, _is_ready(store))
+        at = settings.ingress_bind
         runner = await serve(
-            app, edge, settings.ingress_bind.host, settings.ingress_bind.port, _limits(settings)
+            app, edge, at.host, at.port, _limits(settings), shortcut=ShortWebhooks(edge, ports)
         )
         stack.push_async_callback(runner.cleanup)
         log.info("ingress.started", port=runner.port, public_url=settings.public_url)
-        await told_to_stop()
+        await _told_to_stop()
         log.info("ingress.stopping")
 
 
@@ -98,6 +101,13 @@ def _is_ready(store: Store) -> Callable[[], Awaitable[bool]]:
         return True
 
     return ready
+
+
+async def _told_to_stop() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from services.ingress.acceptor import Outcome
+    from services.ingress.doors import Known
     from shared.clock import Chance, Clock
     from shared.egress import Network
     from shared.model.jobs import Accept, Accepted
@@ -27,6 +29,9 @@ class Accepts(Protocol):
     async def accept(self, one: Accept) -> Accepted:
         """Returns when it is durable; raises `StoreUnavailable` when that is not known."""
 
+    def submit(self, one: Accept, then: Outcome) -> None:
+        """The same for whoever has no task: *then* is called later with what became of it, or an error."""
+
 
 class FindsDoors(Protocol):
     """Knows the doors, and nothing else of an integration."""
@@ -36,6 +41,12 @@ class FindsDoors(Protocol):
 
     async def hook(self, webhook_id: str) -> str | None:
         """The name of the integration that an installation's webhookId belongs to, or None."""
+
+    def known_door(self, name: str) -> Known[Door]:
+        """The door, or None, where that is remembered; nothing where somebody has to ask."""
+
+    def known_hook(self, webhook_id: str) -> Known[str]:
+        """The name of the installation's integration, in the same way."""
 
 
 class KnowsPressure(Protocol):

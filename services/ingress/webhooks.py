@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
@@ -42,16 +43,35 @@ async def installation_webhook(request: web.Request) -> web.StreamResponse:
 
 async def _door_in(ports: IngressPorts, path: str) -> tuple[Door, str]:
     """The door whose name begins *path*, which may be `name` or `handle/name`, and the path below it."""
+    for name, below in names_in(path):
+        door = await ports.doors.door(name)
+        if door is not None:
+            if door.enabled:
+                return door, below
+            break
+    raise NotFound("there is no such integration")
+
+
+@functools.lru_cache(1024)
+def names_in(path: str) -> tuple[tuple[str, str], ...]:
+    """
+    The names that may begin *path*, each with the path below it.
+
+    The longer name goes first: somebody registered it knowing the shorter one.
+
+    >>> names_in("acme%2Fpro/x")
+    (('acme/pro/x', '/'), ('acme/pro', '/x'))
+    >>> names_in("acme")
+    (('acme', '/'),)
+    """
     first, _, rest = path.partition("/")
     second, _, below = rest.partition("/")
-    door = None
-    if second:  # the longer name goes first: somebody registered it knowing the shorter one
-        door, left = await ports.doors.door(f"{unquote(first)}/{unquote(second)}"), below
-    if door is None:
-        door, left = await ports.doors.door(unquote(first)), rest
-    if door is None or not door.enabled:
-        raise NotFound("there is no such integration")
-    return door, f"/{left}"
+    shorter = (unquote(first), f"/{rest}")
+    return (
+        ((f"{unquote(first)}/{unquote(second)}", f"/{below}"), shorter)
+        if second
+        else (shorter,)
+    )
 
 
 async def _webhook(
@@ -63,8 +83,8 @@ async def _webhook(
 ) -> web.StreamResponse:
     accept.refuse_service_workers(request)
     raw = await _raw(request, ports, door, kind, target)
-    handshake = any(_matches(match, raw) for match in door.handshakes)
-    to = _admission(door, raw)
+    handshake = any(matches(match, raw) for match in door.handshakes)
+    to = admission(door, raw)
     raw = accept.whole_sealed(ports, raw) if ports.seal_webhooks else raw
     if not (handshake or door.reply == "wait"):
         await accept.store(ports, raw, to)
@@ -95,7 +115,8 @@ async def _raw(
     )
 
 
-def _admission(door: Door, raw: RawRequest) -> accept.Admission:
+def admission(door: Door, raw: RawRequest) -> accept.Admission:
+    """Whose turn it takes, and by what a copy of it is recognised."""
     given = raw.header(door.delivery_id) if door.delivery_id else None
     lane = raw.name if raw.door == "installation" else door.name
     to = accept.Admission(
@@ -108,12 +129,15 @@ def _admission(door: Door, raw: RawRequest) -> accept.Admission:
     return to
 
 
-def _matches(match: HandshakeMatch, raw: RawRequest) -> bool:
+def matches(match: HandshakeMatch, raw: RawRequest) -> bool:
     """Every part that the match gives must hold."""
-    names = {name for name, _ in parse_qsl(raw.query, keep_blank_values=True)}
     return (
         (match.method is None or match.method == raw.method)
-        and (match.query is None or match.query in names)
+        and (match.query is None or match.query in _names(raw.query))
         and (match.header is None or raw.header(match.header) is not None)
         and (match.body is None or match.body.encode() in raw.body)
     )
+
+
+def _names(query: str) -> set[str]:
+    return {name for name, _ in parse_qsl(query, keep_blank_values=True)}

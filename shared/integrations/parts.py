@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from shared.oauth.section import Section
+from msgspec import Struct
 
 JsonSchema = dict[str, Any]
 Runtime = Literal["declarative", "python", "botpress"]
 StateBinding = Literal["browser", "plain"]
 
 
-class LinkScript(Section, frozen=True, kw_only=True):
+class LinkScript(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """`identifier` of one configuration: whether it needs one, and the script of its link."""
 
     required: bool = False
     link_template_script: str | None = None
 
 
-class SecretRule(Section, frozen=True, kw_only=True):
+class SecretRule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """A global secret by name; only a *public* one (a client id) may appear in links."""
 
     title: str = ""
@@ -28,7 +42,14 @@ class SecretRule(Section, frozen=True, kw_only=True):
     public: bool = False
 
 
-class StateRule(Section, frozen=True, kw_only=True):
+class StateRule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """A named state: what it belongs to, and Botpress's JSON schema of its payload."""
 
     type: Literal["integration", "conversation", "user"] = "integration"
@@ -37,7 +58,14 @@ class StateRule(Section, frozen=True, kw_only=True):
     schema: JsonSchema = {}
 
 
-class ReplyRule(Section, frozen=True, kw_only=True):
+class ReplyRule(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """What the ingress answers: at once (`ack`), or what the worker says (`wait`)."""
 
     policy: Literal["ack", "wait"] = "ack"

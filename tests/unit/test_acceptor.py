@@ -71,6 +71,41 @@ async def test_what_arrives_while_calls_are_under_way_goes_together(ledger: Slow
     assert UNDER_WAY == ledger.most_under_way
 
 
+async def test_what_arrives_in_the_moment_when_calls_end_waits_for_nobody(
+    ledger: SlowLedger,
+) -> None:
+    """Two calls end in one turn of the loop, and nothing comes later that would take it along."""
+    acceptor, loop = Acceptor(ledger), asyncio.get_running_loop()
+    late = loop.create_future()
+
+    def submit_another(_: object) -> None:
+        one = Accept(id="req_2", job="webhook", body=b"x", lane="l")
+        loop.call_soon(acceptor.submit, one, late.set_result)
+
+    first, second = (
+        Accept(id=f"req_{n}", job="webhook", body=b"x", lane="l") for n in range(2)
+    )
+    acceptor.submit(first, submit_another)
+    await asyncio.sleep(0.01)
+    acceptor.submit(second, lambda _: None)
+    await asyncio.sleep(0.01)
+    ledger.may_answer.set()
+
+    assert "req_2" == (await asyncio.wait_for(late, 5)).id
+
+
+async def test_a_bug_in_what_follows_keeps_nobody_else_waiting(ledger: SlowLedger) -> None:
+    acceptor, loop = Acceptor(ledger), asyncio.get_running_loop()
+    told: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    acceptor.submit(Accept(id="req_0", job="webhook", body=b"x", lane="l"), lambda _: 1 / 0)
+    ledger.may_answer.set()
+    (task,) = await _accept(acceptor, 1)
+
+    assert "req_1" == (await task).id
+    assert ["an accepted request was not answered"] == [one["message"] for one in told]
+
+
 async def test_a_call_carries_so_many_and_no_more(ledger: SlowLedger) -> None:
     tasks = await _accept(Acceptor(ledger), *range(MOST * 2 + 5))
     ledger.may_answer.set()

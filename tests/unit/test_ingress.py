@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
@@ -11,79 +10,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
-from services.ingress.app import ingress_app
-from services.ingress.pace import Pace
-from services.ingress.ports import IngressPorts
-from services.listener import serve
-from services.web import Edge
-from shared.clock import SystemChance, SystemClock
-from shared.errors import StoreUnavailable
 from shared.languages import LANGUAGES
-from shared.model.jobs import Accept, Accepted
-from shared.model.requests import (
-    Door,
-    HandshakeMatch,
-    RawRequest,
-    Reply,
-    ReplyAddress,
-    SealedPart,
-)
+from shared.model.requests import Reply, SealedPart
 from shared.secret import SealingKey
-
-HOOK = "6f1d3c52-8a0e-4c7b-9d8e-2b1f0a5c4e3d"
-COOKIE = "c" * 43
-HASHED = hashlib.sha256(COOKIE.encode()).hexdigest()
-DOORS = {
-    "acme": Door(name="acme", handshakes=(HandshakeMatch(method="GET", query="challenge"),)),
-    "acme/pro": Door(name="acme/pro"),
-    "team/tool": Door(name="team/tool", ack_status=202, ack_body="taken"),
-    "patient": Door(name="patient", reply="wait"),
-    "closed": Door(name="closed", enabled=False),
-}
-
-
-class Lines:
-    """A log that keeps its lines."""
-
-    def __init__(self) -> None:
-        self.kept: list[str] = []
-
-    def info(self, event: str, **facts: object) -> None:
-        self.kept.append(f"{event} {facts}")
-
-    warning = exception = info
-
-
-class Behind:
-    """Ledger, doors and inbox of one ingress: what was stored, and what comes back."""
-
-    def __init__(self) -> None:
-        self.stored: list[RawRequest] = []
-        self.status, self.fails, self.is_full = "stored", False, False
-        self.reply: Reply | None = None
-        self._future: asyncio.Future[Reply] | None = None
-
-    async def accept(self, one: Accept) -> Accepted:
-        if self.fails:
-            raise StoreUnavailable("the store does not answer")
-        if self.status != "full":
-            self.stored.append(msgspec.msgpack.decode(one.body, type=RawRequest))
-        if self._future is not None and self.reply is not None:
-            self._future.set_result(self.reply)
-        return Accepted(status=self.status, id=one.id)  # type: ignore[arg-type]
-
-    async def door(self, name: str) -> Door | None:
-        return DOORS.get(name)
-
-    async def hook(self, webhook_id: str) -> str | None:
-        return {HOOK: "acme"}.get(webhook_id)
-
-    def expect(self, nonce: str) -> tuple[ReplyAddress, asyncio.Future[Reply]]:
-        self._future = asyncio.get_running_loop().create_future()
-        return ReplyAddress(inbox="inbox", nonce=nonce), self._future
-
-    def forget(self, _nonce: str) -> None:
-        self._future = None
+from tests.unit.ingress_builders import COOKIE, HASHED, HOOK, Behind, Lines, served
 
 
 @pytest.fixture
@@ -92,8 +22,14 @@ def log() -> Lines:
 
 
 @pytest.fixture
-def behind() -> Behind:
-    return Behind()
+def behind(request: pytest.FixtureRequest) -> Behind:
+    return Behind(remembers=getattr(request, "param", True))
+
+
+# What is not remembered goes the long way, and nobody outside may see which it was.
+both_ways = pytest.mark.parametrize(
+    "behind", [True, False], ids=["the short way", "the long way"], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,24 +39,15 @@ def key() -> SealingKey:
 
 @pytest_asyncio.fixture
 async def door(behind: Behind, key: SealingKey, log: Lines) -> AsyncIterator[ClientSession]:
-    """A client of the app, which waits for workers a tenth of a second only."""
-    clock, chance = SystemClock(), SystemChance()
-    edge = Edge(name="ingress", clock=clock, chance=chance, log=log)
-    ports = IngressPorts(
-        ledger=behind, doors=behind, inbox=behind, seal=key.public, clock=clock, chance=chance,
-        pressure=behind, pace=Pace(pages=3, presses=2),
-        origin="http://127.0.0.1", webhook_wait=0.1, browser_wait=0.1,
-    )  # fmt: skip
-
-    async def is_ready() -> bool:
-        return not behind.fails
-
-    runner = await serve(ingress_app(edge, ports, is_ready), edge, "127.0.0.1", 0)
-    async with ClientSession(f"http://127.0.0.1:{runner.port}") as session:
+    """A client of the app."""
+    async with (
+        served(behind, key, log) as runner,
+        ClientSession(f"http://127.0.0.1:{runner.port}") as session,
+    ):
         yield session
-    await runner.cleanup()
 
 
+@both_ways
 class TestAWebhook:
     async def test_is_stored_byte_for_byte_and_acknowledged_without_a_word(self, door, behind):
         body, headers = b'{"a":1}\xff', {"X-Sig": "s", "Connection": "x-hop"}
@@ -177,6 +104,7 @@ class TestAWebhook:
         assert [] == behind.stored
 
 
+@both_ways
 class TestA2xx:
     """Only ever means that the request is on disk."""
 
