@@ -1,7 +1,9 @@
-"""How a program ends that cannot go on: one line that says why, and a code that says whether to start it again."""
+"""How a program ends: when it is told to, or because it cannot go on, with one line that says why and a code."""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,17 @@ from shared.errors import Transient
 if TYPE_CHECKING:
     from shared.errors import WaypostError
 
-COMES_BACK = 75  # EX_TEMPFAIL of BSD's sysexits.h: the cause passes by itself
+COMES_BACK = (
+    75  # EX_TEMPFAIL of BSD's sysexits.h: the cause passes by itself, so start it again
+)
+
+
+async def told_to_stop() -> None:
+    """Return on SIGINT or SIGTERM, which then end nothing by themselves."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def ended(name: str, error: WaypostError) -> SystemExit:

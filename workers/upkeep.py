@@ -75,6 +75,7 @@ async def _one(due: Due, tools: Tools) -> None:
     except WaypostError as error:
         log.warning("upkeep.failed", installation=due.webhook_id, error=str(error))
     except Exception:
+        # A bug, and told as one; the other installations of this round are looked after all the same.
         log.exception("upkeep.broke", installation=due.webhook_id)
 
 

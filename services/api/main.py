@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from contextlib import AsyncExitStack
 
 import structlog
@@ -19,7 +18,7 @@ from shared.config import Settings
 from shared.egress import may_reach
 from shared.errors import SetupFailed, WaypostError
 from shared.integrations.registry import built_in, from_folders
-from shared.programs import ended
+from shared.programs import ended, told_to_stop
 from shared.secret import KeyRing
 from shared.storage.connection import connect
 from shared.storage.layout import settle_layout
@@ -50,7 +49,7 @@ async def run(settings: Settings) -> None:
                 runner = await serve(app(ports), edge, bind.host, bind.port)
                 stack.push_async_callback(runner.cleanup)
                 log.info("process.started", name="api", port=runner.port)
-        await _told_to_stop()
+        await told_to_stop()
         log.info("process.stopped", name="api")
 
 
@@ -62,13 +61,6 @@ def _told(settings: Settings) -> ApiSettings:
         return_to=settings.return_to,
         allow_loopback=may_reach("127.0.0.1", settings.egress_allow),
     )
-
-
-async def _told_to_stop() -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
-from shared.programs import ended
+from shared.programs import ended, told_to_stop
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -53,7 +52,7 @@ async def run(settings: Settings) -> None:
         )
         stack.push_async_callback(runner.cleanup)
         log.info("ingress.started", port=runner.port, public_url=settings.public_url)
-        await _told_to_stop()
+        await told_to_stop()
         log.info("ingress.stopping")
 
 
@@ -101,13 +100,6 @@ def _is_ready(store: Store) -> Callable[[], Awaitable[bool]]:
         return True
 
     return ready
-
-
-async def _told_to_stop() -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def main() -> None:

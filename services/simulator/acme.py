@@ -7,12 +7,10 @@ without any grace, so it is also the strictest of the five.
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from services.simulator import authority, token_request
-from services.simulator.authority import Pair, Refusal, Style
+from services.simulator.authority import Refusal, Style
 from services.simulator.world import WORLD, note
 
 _STYLE = Style(access="acme_at_", refresh="acme_rt_", lifetime=3600.0)
@@ -30,23 +28,7 @@ def routes() -> list[web.RouteDef]:
 
 async def token(request: web.Request) -> web.Response:
     """Exchange a code or a refresh token; the client in the body or as Basic."""
-    try:
-        fields = await token_request.form(request)
-        asked = token_request.read(request, fields, token_request.basic(request))
-        pair = token_request.tokens(request, "acme", asked, _STYLE)
-    except Refusal as refusal:
-        return token_request.refused(refusal)
-    return web.json_response(_granted(pair), headers=token_request.NO_STORE)
-
-
-def _granted(pair: Pair) -> dict[str, Any]:
-    return {
-        "access_token": pair.access.value,
-        "token_type": "Bearer",
-        "expires_in": pair.expires_in,
-        "refresh_token": pair.refresh.value if pair.refresh else None,
-        "scope": " ".join(pair.access.grant.ask.scopes),
-    }
+    return await token_request.by_the_book(request, "acme", _STYLE)
 
 
 async def revoke(request: web.Request) -> web.Response:

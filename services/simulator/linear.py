@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from services.simulator import authority, graphql, token_request
-from services.simulator.authority import Pair, Refusal, Style
+from services.simulator.authority import Style
 from services.simulator.records import Grant
 from services.simulator.world import WORLD, note
 
@@ -37,23 +37,7 @@ def routes() -> list[web.RouteDef]:
 
 async def token(request: web.Request) -> web.Response:
     """Exchange a code or a refresh token; parameters come as a form."""
-    try:
-        fields = await token_request.form(request)
-        asked = token_request.read(request, fields, token_request.basic(request))
-        pair = token_request.tokens(request, "linear", asked, _STYLE)
-    except Refusal as refusal:
-        return token_request.refused(refusal)
-    return web.json_response(_granted(pair), headers=token_request.NO_STORE)
-
-
-def _granted(pair: Pair) -> dict[str, Any]:
-    return {
-        "access_token": pair.access.value,
-        "token_type": "Bearer",
-        "expires_in": pair.expires_in,
-        "scope": " ".join(pair.access.grant.ask.scopes or ("read",)),
-        "refresh_token": pair.refresh.value if pair.refresh else None,
-    }
+    return await token_request.by_the_book(request, "linear", _STYLE, ("read",))
 
 
 async def revoke(request: web.Request) -> web.Response:

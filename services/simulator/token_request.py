@@ -117,6 +117,25 @@ def _tokens(request: web.Request, provider: str, asked: TokenRequest, style: Sty
             raise Refusal("grant_type", f"grant_type {asked.grant_type!r} is not supported")
 
 
+async def by_the_book(
+    request: web.Request, provider: str, style: Style, scopes: tuple[str, ...] = ()
+) -> web.Response:
+    """The answer to a form, the client in the body or as Basic (RFC 6749 §5); *scopes* where none were asked for."""
+    try:
+        fields = await form(request)
+        pair = tokens(request, provider, read(request, fields, basic(request)), style)
+    except Refusal as refusal:
+        return refused(refusal)
+    granted = {
+        "access_token": pair.access.value,
+        "token_type": "Bearer",
+        "expires_in": pair.expires_in,
+        "scope": " ".join(pair.access.grant.ask.scopes or scopes),
+        "refresh_token": pair.refresh.value if pair.refresh else None,
+    }
+    return web.json_response(granted, headers=NO_STORE)
+
+
 def refused(refusal: Refusal) -> web.Response:
     """A refusal in the standard's own words (RFC 6749 §5.2)."""
     status, code = _OAUTH_ERRORS.get(refusal.reason, (400, "invalid_grant"))

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from shared.oauth.section import Section
 
 JsonSchema = dict[str, Any]
 Runtime = Literal["declarative", "python", "botpress"]
 StateBinding = Literal["browser", "plain"]
 
 
-class LinkScript(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class LinkScript(Section, frozen=True, kw_only=True):
     """`identifier` of one configuration: whether it needs one, and the script of its link."""
 
     required: bool = False
     link_template_script: str | None = None
 
 
-class SecretRule(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class SecretRule(Section, frozen=True, kw_only=True):
     """A global secret by name; only a *public* one (a client id) may appear in links."""
 
     title: str = ""
@@ -42,14 +28,7 @@ class SecretRule(
     public: bool = False
 
 
-class StateRule(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class StateRule(Section, frozen=True, kw_only=True):
     """A named state: what it belongs to, and Botpress's JSON schema of its payload."""
 
     type: Literal["integration", "conversation", "user"] = "integration"
@@ -58,14 +37,7 @@ class StateRule(
     schema: JsonSchema = {}
 
 
-class ReplyRule(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class ReplyRule(Section, frozen=True, kw_only=True):
     """What the ingress answers: at once (`ack`), or what the worker says (`wait`)."""
 
     policy: Literal["ack", "wait"] = "ack"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
-
 from shared.handshakes import Handshake
 from shared.integrations.parts import (
     JsonSchema,
@@ -18,19 +16,13 @@ from shared.integrations.parts import (
 )
 from shared.model.installations import Ownership
 from shared.oauth import InputRule, OAuthProvider
+from shared.oauth.section import Section
 from shared.routing import RoutingScripts, SandboxScripts
 from shared.signatures import SecretPlace, Verify
 from shared.uninstalls import Uninstall
 
 
-class ConfigurationType(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class ConfigurationType(Section, frozen=True, kw_only=True):
     """One way to configure an installation: `configuration` is the default, `configurations` the named ones."""
 
     title: str = ""
@@ -49,14 +41,7 @@ class ConfigurationType(
     )
 
 
-class Definition(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Definition(Section, frozen=True, kw_only=True):
     """All there is to know of an integration; the first half is Botpress's, the second ours."""
 
     name: str

@@ -95,8 +95,8 @@ class TestFolder:
 
     @everyone
     @one_loop
-    async def test_its_scripts_compile(self, name: str, vrl: VrlPool) -> None:
-        await compile_scripts(definition_of(name), vrl)
+    async def test_its_scripts_compile(self, name: str, engine: VrlPool) -> None:
+        await compile_scripts(definition_of(name), engine)
 
     @everyone
     def test_its_page_tells_the_operator_what_to_click(self, name: str) -> None:

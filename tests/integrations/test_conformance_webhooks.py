@@ -51,12 +51,12 @@ class TestWebhooks:
 
     @everyone
     @one_loop
-    async def test_it_finds_whose_it_is(self, name: str, vrl: VrlPool) -> None:
+    async def test_it_finds_whose_it_is(self, name: str, engine: VrlPool) -> None:
         """And each one's own part, where a request is for several."""
         definition = definition_of(name)
         for case in recorded(name).webhooks:
             request, _ = signed_as(case, name)
-            found = await found_in(definition, received(request, name), vrl)
+            found = await found_in(definition, received(request, name), engine)
 
             assert list(case.identifiers) == [who for who, _ in found], case.about
             parts = (
@@ -98,7 +98,7 @@ class TestWebhooks:
 
     @everyone
     @one_loop
-    async def test_no_body_at_all_is_nobody_s(self, name: str, vrl: VrlPool) -> None:
+    async def test_no_body_at_all_is_nobody_s(self, name: str, engine: VrlPool) -> None:
         """Whatever stands in its place."""
         definition = definition_of(name)
         for body in (b"", b"not json {", b"null", b"[]", b"{}", b"\xff\xfe"):
@@ -112,4 +112,4 @@ class TestWebhooks:
                 received_at=NOON,
             )
 
-            assert [] == await found_in(definition, raw, vrl), body
+            assert [] == await found_in(definition, raw, engine), body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -25,13 +24,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "enable-oauth"
 ALL = {definition.name: definition for definition in (*built_in(), *from_folders([EXAMPLE]))}
 FOUR = ("github", "linear", "notion", "slack")
-
-
-@pytest.fixture
-async def vrl() -> AsyncIterator[VrlPool]:
-    """The real engine."""
-    async with VrlPool(size=1) as pool:
-        yield pool
 
 
 def written(folder: Path, **files: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -56,13 +55,6 @@ NOBODYS = [
     "notion/not_json.txt",
     "notion/empty.txt",
 ]
-
-
-@pytest.fixture
-async def vrl() -> AsyncIterator[VrlPool]:
-    """The real engine."""
-    async with VrlPool(size=1) as pool:
-        yield pool
 
 
 def saved(name: str) -> tuple[Definition, RawRequest]:

@@ -98,20 +98,6 @@ def secrets(simulator: Simulator) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[ClientSession]:
-    """A browser and a worker in one."""
-    async with ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-async def vrl() -> AsyncIterator[VrlPool]:
-    """The real engine."""
-    async with VrlPool(size=1) as pool:
-        yield pool
-
-
 async def link(vrl: VrlPool, secrets: Mapping[str, str]) -> str:
     """Step 3: where "Connect" leads."""
     assert ACME.configuration is not None

@@ -132,14 +132,14 @@ class TestWebhooks:
     @pytest.mark.parametrize("name", PROFILES)
     @one_loop
     async def test_what_it_signs_is_accepted_and_leads_to_the_account(
-        self, name: str, simulator: Simulator, vrl: VrlPool
+        self, name: str, simulator: Simulator, engine: VrlPool
     ) -> None:
         """To its identifier, or to the subscription that it was made for."""
         definition, wish = definition_of(name), wish_of(name)
         sent = simulator.signed(name, wish.account, "event")
         request = request_of(sent, name, simulator)
         raw = received(request, name)
-        found = await found_in(definition, raw, vrl)
+        found = await found_in(definition, raw, engine)
         scripts = definition.identifier
 
         assert passes(definition, raw, request, simulator.world.clock.now())

@@ -71,20 +71,6 @@ async def simulator() -> AsyncIterator[Simulator]:
         yield running
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[ClientSession]:
-    """A browser and a worker in one."""
-    async with ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-async def vrl() -> AsyncIterator[VrlPool]:
-    """The real engine."""
-    async with VrlPool(size=1) as pool:
-        yield pool
-
-
 class Connecting:
     """One way through OAuth as the worker takes it, step by step."""
 

@@ -89,6 +89,7 @@ class PythonRuntime:
         except WaypostError:
             raise
         except Exception as error:
+            # Somebody else's code: its bug ends in a retry of this delivery, never in the worker.
             log.exception("handler.failed", integration=owner.definition.name, handler=what)
             raise HandlerUnavailable(
                 f"{what} of {owner.definition.name} failed: {error}"

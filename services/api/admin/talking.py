@@ -73,6 +73,7 @@ async def send_message(ports: ApiPorts, call: Call[Nothing, BotMessage]) -> BotM
     try:
         request_id = await send(ports, home, "message_created", payload)
     except Exception:
+        # For whatever reason: what nobody will bring to the integration does not stand in the conversation.
         await drop(ports, home, Message, message.id)
         raise
     return BotMessageAnswer(message=message, request_id=request_id)

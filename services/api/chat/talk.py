@@ -153,28 +153,32 @@ class ParticipantPage(Given, frozen=True, kw_only=True):
 # messages
 
 
-class CreateMessage(Heard, frozen=True, kw_only=True):
-    """What somebody said, for the bot."""
+class AnyMessage(Heard, frozen=True, kw_only=True):
+    """What every call that brings a message says of it."""
 
     type: Name
     payload: Payload
-    user_id: Id
-    conversation_id: Id
     tags: Tags
     origin: Literal["synthetic"] | UnsetType = UNSET
+
+
+class PlacedMessage(AnyMessage, frozen=True, kw_only=True):
+    """And who says it where."""
+
+    user_id: Id
+    conversation_id: Id
+
+
+class CreateMessage(PlacedMessage, frozen=True, kw_only=True):
+    """What somebody said, for the bot."""
+
     schedule: Schedule | UnsetType = UNSET
 
 
-class GetOrCreateMessage(Heard, frozen=True, kw_only=True):
+class GetOrCreateMessage(CreateMessage, frozen=True, kw_only=True):
     """What somebody said, if the conversation has no message yet with these tags."""
 
-    type: Name
     payload: Payload = msgspec.field(default_factory=dict)
-    user_id: Id
-    conversation_id: Id
-    tags: Tags
-    origin: Literal["synthetic"] | UnsetType = UNSET
-    schedule: Schedule | UnsetType = UNSET
     discriminate_by_tags: Names = ()
 
 
@@ -211,16 +215,10 @@ class MessagePage(Given, frozen=True, kw_only=True):
     meta: Next = Next()
 
 
-class ImportedMessage(Heard, frozen=True, kw_only=True):
+class ImportedMessage(PlacedMessage, frozen=True, kw_only=True):
     """A message of the past."""
 
-    type: Name
-    payload: Payload
-    user_id: Id
-    conversation_id: Id
-    tags: Tags
     created_at: str
-    origin: Literal["synthetic"] | UnsetType = UNSET
     discriminate_by_tags: Names = ()
 
 
@@ -236,13 +234,9 @@ class ImportAnswer(Given, frozen=True, kw_only=True):
     messages: list[Message]
 
 
-class FirstMessage(Heard, frozen=True, kw_only=True):
+class FirstMessage(AnyMessage, frozen=True, kw_only=True):
     """The message of `initializeIncomingMessage`."""
 
-    type: Name
-    payload: Payload
-    tags: Tags
-    origin: Literal["synthetic"] | UnsetType = UNSET
     discriminate_by_tags: Names = ()
 
 
