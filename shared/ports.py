@@ -234,10 +234,10 @@ class SealedStatePort(Protocol):
 
 
 class TurnsPort(Protocol):
-    """Whose turn it is to refresh."""
+    """Whose turn it is to do what only one may do at a time."""
 
     async def take(self, webhook_id: str, holder: str) -> bool:
-        """Be the only one for a while."""
+        """Be the only one for a while, or for another while; False when somebody else is."""
 
     async def drop(self, webhook_id: str, holder: str) -> None:
         """End it early."""

@@ -63,7 +63,7 @@ flow-of:WEBHOOKID                  string  the installation's one current flow
 round-trip:TRACE                   string  webhookId whose OAuth round trip without a flow has that trace; expires
 ended-in:COOKIEHASH                string  the flow that ended last in a browser; expires
 oauth-state:HASH                   string  flow id, then `used:FLOW`; expires
-turn:WEBHOOKID                     string  who refreshes its tokens now; expires
+turn:WEBHOOKID                     string  who refreshes its tokens now; `register/WEBHOOKID`: who registers; expires
 refresh-of:WEBHOOKID               hash    VERSION of tokens whose refresh was begun: since; expires
 renewals                           zset    webhookIds by when to look at their tokens next (ms)
 needs-reauth                       set     webhookIds whose user has to connect again

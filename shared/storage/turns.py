@@ -1,11 +1,10 @@
-"""Whose turn it is to refresh an installation's tokens, and what was begun. All of it expires by itself."""
+"""Whose turn it is to do what only one may do to an installation, and what was begun. All of it expires by itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shared.errors import LeaseLost
-from shared.storage import keys
 
 if TYPE_CHECKING:
     from shared.storage.connection import Store
@@ -19,12 +18,11 @@ class Turns:
 
     def __init__(self, store: Store) -> None:
         """Keep them in *store*."""
-        self._redis, self._scripts = store.redis, store.scripts
+        self._scripts = store.scripts
 
     async def take(self, webhook_id: str, holder: str) -> bool:
-        """Be the only one for half a minute; False when somebody else is."""
-        where = keys.key("turn", webhook_id)
-        return bool(await self._redis.set(where, holder, nx=True, px=LEASE))
+        """Be the only one for half a minute from now on; False when somebody else is."""
+        return await self._run("take", webhook_id, holder, LEASE) == b"taken"
 
     async def drop(self, webhook_id: str, holder: str) -> None:
         """End the turn early; nothing happens when it is somebody else's by now."""
@@ -32,19 +30,15 @@ class Turns:
 
     async def begin(self, webhook_id: str, holder: str, name: str, now: float) -> float | None:
         """Note that *name* begins; if it had begun before, when. `LeaseLost` without the turn."""
-        since = await self._run("begin", webhook_id, holder, name, repr(now))
+        since = await self._run("begin", webhook_id, holder, name, repr(now), KEPT)
         return float(since) if since else None
 
     async def forget(self, webhook_id: str, holder: str, name: str) -> None:
         """It was provably not processed. `LeaseLost` without the turn."""
         await self._run("forget", webhook_id, holder, name)
 
-    async def _run(
-        self, what: str, webhook_id: str, holder: str, name: str = "", now: str = ""
-    ) -> bytes:
-        reply: bytes = await self._scripts.run(
-            "turn", [what, webhook_id, holder, name, now, KEPT]
-        )
+    async def _run(self, what: str, webhook_id: str, holder: str, *more: str | int) -> bytes:
+        reply: bytes = await self._scripts.run("turn", [what, webhook_id, holder, *more])
         if reply == b"lost":
-            raise LeaseLost(f"the turn to refresh {webhook_id} is somebody else's")
+            raise LeaseLost(f"the turn of {webhook_id} is somebody else's")
         return reply

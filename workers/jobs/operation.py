@@ -16,6 +16,7 @@ from shared.retries import retry_after
 from workers.installed import installed
 from workers.runtime import registrar_of
 from workers.runtime.botpress import BotpressServer
+from workers.turns import registering
 
 if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer
@@ -30,7 +31,7 @@ async def operation(claim: Claim, tools: Tools) -> Outcome:
     asked = msgspec.msgpack.decode(claim.body, type=Operation)
     owner = await installed(tools, asked.webhook_id)
     if asked.name == "unregister" and (code := registrar_of(owner, tools)):
-        return await _unregister(claim.record, asked, owner, code)
+        return await _unregister(claim.record, asked, owner, code, tools)
     if not owner.definition.url:
         reason = f"{owner.definition.name} has no server that could do {asked.name}"
         return Ignored(reason, _refused("InvalidPayload", reason, claim.record.id))
@@ -42,12 +43,13 @@ async def operation(claim: Claim, tools: Tools) -> Outcome:
 
 
 async def _unregister(
-    record: Record, asked: Operation, owner: Installed, code: Registrar
+    record: Record, asked: Operation, owner: Installed, code: Registrar, tools: Tools
 ) -> Outcome:
     """Whoever asked removes the installation whatever comes of it, so nothing is tried again."""
     url = str(asked.payload.get("webhookUrl", ""))
     try:
-        await code.registration(record, owner, "unregister", url)
+        async with registering(record, asked.webhook_id, tools):
+            await code.registration(record, owner, "unregister", url)
     except (Permanent, Transient) as error:
         return Ignored(f"unregister: {error}", _refused("Runtime", str(error), record.id))
     return Done(reason="unregistered", reply=Reply())

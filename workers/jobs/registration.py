@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.errors import Permanent, Transient
-from shared.model.outcomes import Done, Outcome
+from shared.model.outcomes import Done, Ignored, Outcome
 from workers.installed import installed
 from workers.runtime import registrar_of
+from workers.turns import registering
 
 if TYPE_CHECKING:
     from shared.model.jobs import Claim
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
 
 async def registration(claim: Claim, tools: Tools) -> Outcome:
     """
-    Call `register`; the installation shows how it went.
+    Call `register`, one registration of an installation after the other; the installation shows how it went.
 
     A server's refusal is final until somebody asks again; where nobody was there it is tried again.
     """
+    async with registering(claim.record, claim.record.installation, tools):
+        return await _registered(claim, tools)
+
+
+async def _registered(claim: Claim, tools: Tools) -> Outcome:
     owner = await installed(tools, claim.record.installation)
     webhook_id = owner.installation.webhook_id
+    if owner.installation.status == "unregistration_pending":
+        return Ignored("the installation is being removed")
     if registrar := registrar_of(owner, tools):
         try:
             await registrar.registration(

@@ -1,8 +1,16 @@
--- turn(what, webhookId, holder, name, now, ms to keep) : drop -> ''; begin -> '' or since when; forget -> ''; without the turn: lost
+-- turn(take, webhookId, holder, ms) : taken, or busy
+-- turn(drop, webhookId, holder) : ''
+-- turn(begin, webhookId, holder, name, now, ms to keep) : '', since when, or lost without the turn
+-- turn(forget, webhookId, holder, name) : '', or lost without the turn
 local what, id, holder = ARGV[1], ARGV[2], ARGV[3]
 local turn, journal = P .. 'turn:' .. escaped(id), P .. 'refresh-of:' .. escaped(id)
 local is_ours = redis.call('GET', turn) == holder
 
+if what == 'take' then
+  if not is_ours and redis.call('EXISTS', turn) == 1 then return 'busy' end
+  redis.call('SET', turn, holder, 'PX', ARGV[4])
+  return 'taken'
+end
 if what == 'drop' then
   if is_ours then redis.call('DEL', turn) end
   return ''

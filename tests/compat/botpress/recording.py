@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,6 +54,8 @@ class Recorder:
         self.action: Handler = lambda _: None
         self.status: dict[str, int] = {}  # operation: status to answer
         self.hold = 0.0
+        self.ended = list[Call]()  # those that were answered, in the order in which they were
+        self.holds: Callable[[Call], Awaitable[None]] | None = None
 
     async def start(self) -> None:
         app = web.Application()
@@ -88,6 +90,9 @@ class Recorder:
         self.calls.append(call)
         if self.hold:
             await asyncio.sleep(self.hold)
+        if self.holds is not None:
+            await self.holds(call)
+        self.ended.append(call)
         status = self.status.get(call.operation, 200)
         if status != 200:
             return runtime_error("no", status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import uuid
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from shared.storage.definitions import integration_id_of
 from tests.compat.botpress.installing import LINK, an_integration, begun, installed, registered
-from tests.compat.botpress.recording import Json, Recorder, a_recorder
+from tests.compat.botpress.recording import Call, Json, Recorder, a_recorder
 from tests.journeys.cli_builders import Shell
 from tests.journeys.system import System, until
 from tests.journeys.visitor import Visitor
@@ -259,6 +261,37 @@ class TestAnInstallation:
         await registered(server, 2)
 
         assert ["eu", "us"] == [one.configuration["region"] for one in server.named("register")]
+
+    async def test_is_registered_by_one_at_a_time(
+        self, system: System, server: Recorder
+    ) -> None:
+        """What its server did last is what the installation is now, though the first call took longer."""
+        schema = {"type": "object", "properties": {"region": {"type": "string"}}}
+        name = await an_integration(system, server, configurations={"m": {"schema": schema}})
+        second = asyncio.Event()
+
+        async def first_waits_for_the_second(call: Call) -> None:
+            if call.configuration["region"] == "us":
+                second.set()
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(second.wait(), 1)
+
+        server.holds = first_waits_for_the_second
+        home = await installed(
+            system, name, configurationType="m", configuration={"region": "eu"}
+        )
+        await registered(server)
+        await system.call(
+            "PATCH", f"installations/{home['webhookId']}", {"configuration": {"region": "us"}}
+        )
+
+        async def both() -> bool:
+            return len(server.ended) == 2
+
+        await until(both, 10, lambda: f"{len(server.ended)} ended")
+
+        assert ["eu", "us"] == [one.configuration["region"] for one in server.ended]
 
     async def test_that_could_not_be_registered_is_asked_for_again(
         self, system: System, server: Recorder
