@@ -61,6 +61,21 @@ def may_reach(text: str, allowed: tuple[Network, ...] = ()) -> bool:
     return _is_in(address, allowed) or _is_public(address)
 
 
+def is_named(host: str, names: Iterable[str]) -> bool:
+    """
+    Whether *host* is one of *names*, in lower case; `*.example.com` names every host below.
+
+    >>> [is_named(one, ["a.test", "*.b.test"]) for one in ("a.test", "A.test.", "x.b.test")]
+    [True, True, True]
+    >>> [is_named(one, ["a.test", "*.b.test"]) for one in ("x.a.test", "b.test", "xb.test")]
+    [False, False, False]
+    """
+    given = host.lower().removesuffix(".")
+    return any(
+        given.endswith(name[1:]) if name.startswith("*.") else given == name for name in names
+    )
+
+
 def may_be_asked_for(host: str) -> bool:
     """
     Whether *host* can be looked up at all: each of its labels has 1 to 63 characters, as the resolver insists.

@@ -17,7 +17,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
-from shared.egress import Network, may_be_asked_for, may_reach
+from shared.egress import Network, is_named, may_be_asked_for, may_reach
 from shared.errors import EgressRefused, ProviderBusy, UnknownOutcome
 from shared.model.calls import HttpAnswer, HttpCall
 
@@ -56,7 +56,7 @@ class Outbound:
             UnknownOutcome: it was sent and the answer did not come, or was cut, or is too large.
 
         """
-        self._check(_address(call.url))
+        self._check(_address(call.url), call.hosts)
         try:
             return await self._exchange(call)
         except aiohttp.InvalidURL as error:  # 127.1 and the like: not even looked up
@@ -71,10 +71,15 @@ class Outbound:
         if self._session is not None:
             await self._session.close()
 
-    def _check(self, url: URL) -> None:
-        if url.scheme == "https" or self._is_declared(url) or not self._policy.https_only:
+    def _check(self, url: URL, hosts: tuple[str, ...] | None) -> None:
+        if self._is_declared(url):
             return
-        raise EgressRefused(f"{url.raw_host}: only https may be called")
+        if hosts is not None and not is_named(url.raw_host or "", hosts):
+            raise EgressRefused(
+                f"{url.raw_host} is not among the hosts in the definition's egress"
+            )
+        if url.scheme != "https" and self._policy.https_only:
+            raise EgressRefused(f"{url.raw_host}: only https may be called")
 
     def _is_declared(self, url: URL) -> bool:
         return str(url.origin()) in self._policy.origins

@@ -32,10 +32,36 @@ def address_problems(definition: Definition, *, allow_loopback: bool) -> Iterato
         yield from _server_problems(definition.url, ("url",))
     if definition.public_url is not None:
         yield from _origin_problems(definition.public_url, ("publicUrl",))
-    for index, host in enumerate(definition.egress):
+    for index, host in enumerate(definition.egress or ()):
         if not _HOST.fullmatch(host):
             fix = 'write a host such as "api.example.com" or "*.example.com"'
             yield Misspelt(("egress", f"[{index}]"), f"{host[:80]!r} is no host", fix)
+
+
+def callable_hosts(definition: Definition) -> tuple[str, ...] | None:
+    """The hosts that its own code may call, those that `oauth` names among them; None where it declares no `egress`."""
+    if definition.egress is None:
+        return None
+    named = {
+        _pattern(text)
+        for _, _, provider in providers_in(definition)
+        for path, text in templates_of(provider)
+        if path[-1] == "url"
+    }
+    return (*definition.egress, *sorted(named - {""}))
+
+
+def _pattern(url: str) -> str:
+    """
+    What `egress` would say for the host of *url*; empty where somebody types in the whole host.
+
+    >>> _pattern("https://api.a.test/x"), _pattern("https://{site}.a.test/x"), _pattern("https://{host}/x")
+    ('api.a.test', '*.a.test', '')
+    """
+    parts = _split(url)
+    host = (parts.hostname or "") if parts else ""
+    fixed = host.rpartition("}")[2]
+    return f"*{fixed}" if fixed != host and fixed else fixed
 
 
 def _oauth_problems(definition: Definition, *, allow_loopback: bool) -> Iterator[Misspelt]:

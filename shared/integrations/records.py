@@ -63,7 +63,9 @@ class Definition(Section, frozen=True, kw_only=True):
 
     oauth: OAuthProvider | None = None
     inputs: dict[str, InputRule] = {}  # what the user is asked for before the redirect
-    egress: tuple[str, ...] = ()  # hosts that calls may reach beside those named here
+    egress: tuple[str, ...] | None = (
+        None  # hosts that its code may call beside those that `oauth` names; absent: all public ones
+    )
     verify: Verify | tuple[Verify, ...] | None = (
         None  # several: the first that is given decides
     )

@@ -21,6 +21,7 @@ class HttpCall(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     idempotent: bool = False
     seconds: float = 0.0  # for the whole call; 0 leaves it to the way out
+    hosts: tuple[str, ...] | None = None  # that it may go to; None: any that the way out allows
 
     def __repr__(self) -> str:
         """Name and method; the rest may hold secrets."""

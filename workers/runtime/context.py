@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from shared.errors import NotFound, Permanent, ProviderBusy, UnknownOutcome
+from shared.integrations.addresses import callable_hosts
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.routing import identifier_of
 from shared.secret import Secret
@@ -54,9 +55,13 @@ class SecretValues:
 class Http:
     """The guarded client. Answers come back whatever their status."""
 
-    def __init__(self, tools: Tools, sender: str) -> None:
-        """Send through *tools*; a pause that is asked for holds for *sender* alone, whose token it is."""
-        self._tools, self._sender = tools, sender
+    def __init__(self, tools: Tools, sender: str, hosts: tuple[str, ...] | None = None) -> None:
+        """
+        Send through *tools*, and where *hosts* are given to these alone.
+
+        A pause that is asked for holds for *sender* alone, whose token it is.
+        """
+        self._tools, self._sender, self._hosts = tools, sender, hosts
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """GET *url*."""
@@ -85,7 +90,7 @@ class Http:
             given.append(("content-type", kind))
         call = HttpCall(
             name="handler", method=method, url=url, headers=tuple(given), body=body,
-            idempotent=method == "GET",
+            idempotent=method == "GET", hosts=self._hosts,
         )  # fmt: skip
         return await send(self._tools, self._sender, call)
 
@@ -178,7 +183,7 @@ class Context:
         self.webhook_url = f"{tools.origin}/{home.webhook_id}"
         self.secrets = secrets
         self.client = Client(tools, record, owner, in_flow=in_flow)
-        self.http = Http(tools, owner.scope)
+        self.http = Http(tools, owner.scope, callable_hosts(owner.definition))
         self.log = structlog.get_logger().bind(integration=home.integration, record=record.id)
         self._tools, self._record, self._owner = tools, record, owner
 
