@@ -26,7 +26,7 @@ POINTS: Final[dict[str, str]] = {
     "activate.before": "everything is known, the activation has not run",
     "activate.done": "the activation has run, the caller has no answer yet",
     "route.before": "the request is verified and split, not yet routed",
-    "route.done": "the deliveries exist, none has run",
+    "route.done": "it is known who gets it, and nobody has got it",
     "delivery.before": "the handler has not been called",
     "delivery.sent": "the handler has answered, nothing is written",
     "settle.before": "the job has ended, its end is not written",

@@ -76,7 +76,7 @@ _SECRET_NAME = re.compile(
 _QUERY = re.compile(r"(?P<place>(?:https?://|/)[^\s?\"'<>]*)\?[^\s\"'<>]+")
 _USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]*@")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
-_SUSPICIOUS = re.compile(r"[?@\s]")  # without one of these none of the three can match
+_SUSPICIOUS = ("?", "@", "bearer", "basic")  # without one of these none of the three can match
 HIDDEN = "[hidden]"
 _HARMLESS = frozenset({int, float, bool, type(None)})
 
@@ -103,7 +103,12 @@ def _is_plain(event: EventDict) -> bool:
             texts.append(value)
         elif type(value) not in _HARMLESS:
             return False
-    return not _SUSPICIOUS.search("".join(texts))
+    return not _is_suspicious("".join(texts))
+
+
+def _is_suspicious(text: str) -> bool:
+    folded = text.casefold()
+    return any(one in folded for one in _SUSPICIOUS)
 
 
 @functools.lru_cache(1024)  # each place that logs has its own few names, always the same
@@ -128,7 +133,7 @@ def cleaned(text: str) -> str:
     >>> cleaned("GET /oauth?code=abc failed at redis://u:p@host")
     'GET /oauth?[hidden] failed at redis://[hidden]@host'
     """
-    if not _SUSPICIOUS.search(text):
+    if not _is_suspicious(text):
         return text
     text = _QUERY.sub(rf"\g<place>?{HIDDEN}", text)
     text = _USER.sub(rf"\g<scheme>{HIDDEN}@", text)

@@ -46,6 +46,18 @@ async def installed(tools: Tools, webhook_id: str) -> Installed:
     )
 
 
+async def without_secrets(tools: Tools, webhook_id: str) -> Installed | None:
+    """The same for what needs no secret field; None when it was uninstalled."""
+    installation = await tools.installations.by_webhook_id(webhook_id)
+    if installation is None:
+        return None
+    return Installed(
+        installation=installation,
+        definition=await _definition_of(installation, tools),
+        configuration=installation.configuration,
+    )
+
+
 async def _definition_of(installation: Installation, tools: Tools) -> Definition:
     """
     The version that it was installed with, where a server of its own runs it; else the current one.

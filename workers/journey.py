@@ -145,8 +145,8 @@ def ending_of(record: Record, outcome: Outcome) -> Ending | None:
     match outcome:
         case Settled():
             return None
-        case Done(reason=reason, event=StreamedEvent(bot=bot, key=key, body=body)):
-            return lease(end="done", reason=reason, bot=bot, event_key=key, event=body)
+        case Done(reason=reason, event=StreamedEvent(bot=bot, body=body), found=found):
+            return lease(end="done", reason=reason, bot=bot, event=body, found=found)
         case Retry(after=after, reason=reason):
             return lease(end="retry", reason=reason, delay=after)
         case Wait(gate=gate, reason=reason):

@@ -10,11 +10,19 @@ from shared.model.requests import Reply
 
 
 class StreamedEvent(Struct, frozen=True, kw_only=True):
-    """An event for the stream of *bot*, written in the same script that closes the record, once per *key*."""
+    """An event for the stream of *bot*, written in the same script that closes the record, so once."""
 
     bot: str
-    key: str
     body: bytes  # `Event` JSON
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Whom a request was found to be for: asked once more by the script that writes its event."""
+
+    integration: str
+    identifier: str
+    installation: str
+    is_shared: bool = False  # others may have the identifier, this request is for this one
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -23,6 +31,7 @@ class Done(Struct, frozen=True, kw_only=True):
     reason: str = ""
     reply: Reply | None = None
     event: StreamedEvent | None = None
+    found: Found | None = None
 
 
 class Ignored(Struct, frozen=True):

@@ -12,6 +12,7 @@ from shared.model.events import Event
 from shared.model.installations import Bot
 from shared.storage import keys
 from shared.storage.client import LONGEST_WAIT
+from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ class Bots:
     def __init__(self, store: Store, vault: Vault, clock: Clock | None = None) -> None:
         """Keep bots in *store*, their signing secrets sealed by *vault*."""
         self._redis, self._vault, self._clock = store.redis, vault, clock or SystemClock()
+        self._reads = Sharing()
 
     async def put(self, bot_id: str, url: str = "", secret: Secret | None = None) -> Bot:
         """Make a bot, or say anew where its events go; without *secret* it keeps the one that it has."""
@@ -51,6 +53,9 @@ class Bots:
 
     async def get(self, bot_id: str) -> Bot | None:
         """One bot."""
+        return await self._reads.read(bot_id, lambda: self._get(bot_id))
+
+    async def _get(self, bot_id: str) -> Bot | None:
         row = await self._redis.hgetall(keys.key("bot", bot_id))  # type: ignore[misc]
         if b"created" not in row:
             return None

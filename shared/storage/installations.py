@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import Conflict, NotFound, SetupFailed
 from shared.storage import keys
 from shared.storage.installation_rows import changes_to, fields_of, installation_of
+from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -29,6 +30,7 @@ class Installations:
     def __init__(self, store: Store, vault: Vault | None = None) -> None:
         """Keep them in *store*; *vault* is needed by those who seal or reveal secret fields."""
         self._store, self._redis, self._vault = store, store.redis, vault
+        self._reads = Sharing()
 
     async def create(
         self, installation: Installation, sealed_configuration: bytes = b""
@@ -55,7 +57,7 @@ class Installations:
 
     async def by_webhook_id(self, webhook_id: str) -> Installation | None:
         """The installation with that webhookId."""
-        return installation_of(webhook_id, await self._redis.hgetall(_home(webhook_id)))  # type: ignore[misc]
+        return await self._reads.read(("one", webhook_id), lambda: self._one(webhook_id))
 
     async def by_alias(self, bot_id: str, alias: str) -> Installation | None:
         """The installation that has *alias* on a bot."""
@@ -110,8 +112,9 @@ class Installations:
 
     async def owners_of(self, integration: str, identifier: str) -> Sequence[str]:
         """The webhookIds that *identifier* is bound to."""
-        found = await self._redis.smembers(keys.key("identifier", integration, identifier))  # type: ignore[misc]
-        return sorted(owner.decode() for owner in found)
+        return await self._reads.read(
+            ("owners", integration, identifier), lambda: self._owners(integration, identifier)
+        )
 
     async def sealed_configuration(self, webhook_id: str) -> bytes:
         """Its secret fields, sealed; empty when there are none."""
@@ -133,6 +136,9 @@ class Installations:
 
     async def opened(self, webhook_id: str) -> tuple[Installation, Secret | None] | None:
         """The installation and its secret fields, in one question; None where there is none."""
+        return await self._reads.read(("opened", webhook_id), lambda: self._opened(webhook_id))
+
+    async def _opened(self, webhook_id: str) -> tuple[Installation, Secret | None] | None:
         row = await self._redis.hgetall(_home(webhook_id))  # type: ignore[misc]
         found = installation_of(webhook_id, row)
         if found is None:
@@ -141,6 +147,13 @@ class Installations:
             return found, None
         vault = self._needed_vault()
         return found, await vault.open(scope(webhook_id), place(webhook_id), sealed)
+
+    async def _one(self, webhook_id: str) -> Installation | None:
+        return installation_of(webhook_id, await self._redis.hgetall(_home(webhook_id)))  # type: ignore[misc]
+
+    async def _owners(self, integration: str, identifier: str) -> Sequence[str]:
+        found = await self._redis.smembers(keys.key("identifier", integration, identifier))  # type: ignore[misc]
+        return sorted(owner.decode() for owner in found)
 
     def _needed_vault(self) -> Vault:
         if self._vault is None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Accept, Accepted, Claim, Record, Routed
+from shared.model.outcomes import Found
 from shared.model.requests import RawRequest
 from shared.model.retention import Retention
 from shared.storage import keys
@@ -41,7 +42,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """How one lease ends. *event* goes to the stream of *bot*, once per *event_key*."""
+    """How one lease ends. With done, *event* goes to the stream of *bot*, if it still is for who was *found*."""
 
     id: str
     epoch: int
@@ -49,8 +50,8 @@ class Ending(Struct, frozen=True, kw_only=True):
     reason: str = ""
     delay: timedelta = timedelta()
     bot: str = ""
-    event_key: str = ""
     event: bytes = b""
+    found: Found | None = None
     gate: str = ""  # behind which it waits
 
 
@@ -107,18 +108,16 @@ class Ledger:
         return {_text(one) for one in lost}
 
     async def settle(self, endings: Sequence[Ending]) -> list[bool]:
-        """End leases; False where the lease was lost and nothing was written."""
+        """
+        End leases; False where the lease was lost and nothing was written.
+
+        False too where what was found is somebody else's by now: the record is ready again, no attempt counted.
+        """
         flat: list[Part] = [len(endings)]
         for one in endings:
-            flat += (one.id, one.epoch, one.end, one.reason, _ms(one.delay))
-            flat += (
-                keys.escape(one.bot) if one.bot else "",
-                one.event_key,
-                one.event,
-                one.gate,
-            )
+            flat += (one.id, one.epoch, *_said(one))
         reply = await self._store.scripts.run_fast("settle", flat)
-        return [int(one) == 1 for one in reply]
+        return [said == 1 for said in reply]
 
     async def route(
         self,
@@ -255,6 +254,20 @@ class Ledger:
     async def beat(self, worker: str, facts: dict[str, str | int], lifetime: timedelta) -> None:
         """Say that *worker* lives."""
         await self._store.scripts.run("beat", [worker, _ms(lifetime), *fields_of(facts)])
+
+
+def _said(one: Ending) -> tuple[Part, ...]:
+    if one.end == "retry":
+        return "retry", one.reason, _ms(one.delay)
+    if one.end == "wait":
+        return "wait", one.reason, one.gate
+    if not one.bot:
+        return one.end, one.reason
+    if one.found is None:
+        return "told", one.reason, one.bot, one.event
+    where, shared = one.found, int(one.found.is_shared)
+    owner = (where.integration, where.identifier, where.installation)
+    return "found", one.reason, one.bot, one.event, *owner, shared
 
 
 def bound(reply: list[Any]) -> tuple[int, list[str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared.errors import SealBroken
 from shared.secret import DataKey, Secret
 from shared.storage import keys
+from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +101,7 @@ class Secrets:
     def __init__(self, store: Store, vault: Vault) -> None:
         """Keep them in *store*, sealed by *vault*."""
         self._redis, self._vault = store.redis, vault
+        self._reads = Sharing()
 
     async def set(self, integration: str, name: str, value: Secret) -> None:
         """Set or replace one."""
@@ -110,6 +112,11 @@ class Secrets:
 
     async def reveal(self, integration: str, name: str) -> Secret | None:
         """One secret, or None when it is not set."""
+        return await self._reads.read(
+            (integration, name), lambda: self._reveal(integration, name)
+        )
+
+    async def _reveal(self, integration: str, name: str) -> Secret | None:
         sealed = await self._redis.hget(keys.key("secret", integration), name)  # type: ignore[misc]
         if sealed is None:
             return None
@@ -117,6 +124,9 @@ class Secrets:
 
     async def all(self, integration: str) -> dict[str, Secret]:
         """All that are set."""
+        return dict(await self._reads.read(integration, lambda: self._all(integration)))
+
+    async def _all(self, integration: str) -> dict[str, Secret]:
         sealed = await self._redis.hgetall(keys.key("secret", integration))  # type: ignore[misc]
         if not sealed:
             return {}

@@ -58,7 +58,7 @@ class Model:
     numbers: dict[str, int] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=lambda: dict.fromkeys(BOTS, ""))
     unbound: list[tuple[str, int, str]] = field(default_factory=list)  # identifier, seq, bot
-    emitted: dict[str, str] = field(default_factory=dict)  # event key: bot
+    told: list[str] = field(default_factory=list)  # the bot of each event
 
     # ── what goes in and out ──
 
@@ -123,12 +123,12 @@ class Model:
             self.records[id].until = self.now + LEASE
         return held
 
-    def settle(self, id: str, epoch: int, end: str, event: tuple[str, str] | None) -> bool:
+    def settle(self, id: str, epoch: int, end: str, bot: str) -> bool:
         if not self.holds(id, epoch):
             return False
         one = self.records[id]
-        if event:
-            self.emitted.setdefault(event[1], event[0])
+        if bot:
+            self.told.append(bot)
         if end == "release":
             self._ready(one)
         elif end == "retry":
@@ -138,6 +138,19 @@ class Model:
             one.attempts += end == "dead"
             self._close(one, end)
         return True
+
+    def settle_found(
+        self, id: str, epoch: int, identifier: str, installation: str, *, is_shared: bool
+    ) -> bool:
+        """Done for who was found, unless somebody else has the identifier by now."""
+        if not self.holds(id, epoch):
+            return False
+        one, owners = self.records[id], self._owners(identifier)
+        if installation not in owners or (len(owners) > 1 and not is_shared):
+            self._ready(one)
+            return False
+        self._route_whole(one, identifier, installation)
+        return self.settle(id, epoch, "done", one.bot)
 
     def step(self, what: str, id: str, epoch: int, name: str, result: bytes) -> str:
         one = self.records.get(id)

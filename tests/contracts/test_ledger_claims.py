@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.model.jobs import Claim
+from shared.model.outcomes import Found
 from shared.storage import keys
-from shared.storage.bots import Events
 from shared.storage.ledger import LEASE, Ending
-from tests.contracts.ledger_builders import Bench, an_accept
-from tests.contracts.storage_builders import an_event
+from tests.contracts.ledger_builders import Bench, an_accept, an_ending
 
 
 class TestOrder:
@@ -94,43 +94,105 @@ class TestThePause:
 
 
 class TestTheEventOfAnEnding:
-    async def test_is_in_the_bots_stream_once_per_key(self, bench: Bench) -> None:
-        """Also when the record is replayed."""
-        event = {"bot": "shop", "event_key": "evt_1", "event": b'{"n":1}'}
-        await bench.settle(await bench.lease("req_1"), "done", **event)
-        await bench.ledger.replay("req_1")
-        (again,) = await bench.claim()
-        await bench.settle(again, "done", **event)
-
-        stream = await bench.redis.xrange(keys.key("events", "shop"))
-        assert [{b"event": b'{"n":1}'}] == [fields for _, fields in stream]
-
-    async def test_is_not_there_again_when_it_was_appended_by_other_ways(
+    async def test_is_in_the_bots_stream_once_however_often_it_is_written(
         self, bench: Bench
     ) -> None:
-        await Events(bench.store).append(an_event(1))
+        """The store may have written it although its answer was lost."""
         claim = await bench.lease("req_1")
-        await bench.settle(claim, "done", bot="shop", event_key="evt_1", event=b"{}")
+        ending = an_ending(claim, "done", bot="shop", event=b'{"n":1}')
 
-        assert 1 == await bench.redis.xlen(keys.key("events", "shop"))
+        assert [True, False] == await bench.ledger.settle([ending, ending])
+        assert [False] == await bench.ledger.settle([ending])
+        assert [b'{"n":1}'] == await told(bench, "shop")
+
+    async def test_is_there_again_when_its_record_is_replayed(self, bench: Bench) -> None:
+        await bench.settle(await bench.lease("req_1"), "done", bot="shop", event=b"1")
+        await bench.ledger.replay("req_1")
+        (again,) = await bench.claim()
+        await bench.settle(again, "done", bot="shop", event=b"2")
+
+        assert [b"1", b"2"] == await told(bench, "shop")
 
     async def test_of_a_bot_with_any_name_reaches_its_stream(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
-        await bench.settle(claim, "done", bot="a:b{c}%", event_key="evt:{1}", event=b"{}")
-        await Events(bench.store).append(an_event(1, id="evt:{1}", bot_id="a:b{c}%"))
+        await bench.settle(claim, "done", bot="a:b{c}%", event=b"{}")
 
-        assert 1 == await bench.redis.xlen(keys.key("events", "a:b{c}%"))
+        assert [b"{}"] == await told(bench, "a:b{c}%")
 
     async def test_is_not_written_when_the_lease_was_lost(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
-        late = Ending(
-            id="req_1", epoch=claim.record.epoch + 1, end="done", bot="shop", event_key="k"
-        )
+        late = Ending(id="req_1", epoch=claim.record.epoch + 1, end="done", bot="shop")
 
         assert [False] == await bench.ledger.settle([late])
-        assert 0 == await bench.redis.exists(
-            keys.key("events", "shop"), keys.key("emitted", "k")
-        )
+        assert [] == await told(bench, "shop")
+
+
+async def told(bench: Bench, bot: str) -> list[bytes]:
+    """What is in the stream of *bot*."""
+    return [fields[b"event"] for _, fields in await bench.redis.xrange(keys.key("events", bot))]
+
+
+def for_who_was_found(
+    claim: Claim, installation: str, bot: str = "shop", *, is_shared: bool = False
+) -> Ending:
+    """An event for whoever was found to have the identifier A."""
+    found = Found(
+        integration="linear", identifier="A", installation=installation, is_shared=is_shared
+    )
+    return an_ending(claim, "done", bot=bot, event=b"e", found=found)
+
+
+class TestAnEventForWhoWasFound:
+    async def test_closes_the_request_as_a_delivery_to_them(self, bench: Bench) -> None:
+        await bench.install("w1", bot="shop")
+        await bench.bind("w1", "A")
+        claim = await bench.lease("req_1")
+
+        assert [True] == await bench.ledger.settle([for_who_was_found(claim, "w1")])
+        record = await bench.record("req_1")
+        assert ("done", "delivery", "A") == (record.state, record.job, record.identifier)
+        assert ("w1", "shop", "w1") == (record.installation, record.bot, record.lane)
+        assert [b"e"] == await told(bench, "shop")
+
+    @pytest.mark.parametrize("what", ["nobody has it", "another has it", "another has it too"])
+    async def test_is_not_written_when_that_is_true_no_more(
+        self, bench: Bench, what: str
+    ) -> None:
+        """The request goes round again, and no attempt is counted."""
+        for one in ("w1", "w2"):
+            await bench.install(one, bot="shop")
+        await bench.bind("w1", "A")
+        claim, other = await bench.lease("req_1"), await bench.lease("req_2")
+        if what == "nobody has it":
+            await bench.bind("w1", "")
+        else:
+            await bench.bind("w2", "A", "share" if "too" in what else "take_over")
+
+        ends = [for_who_was_found(claim, "w1"), an_ending(other, "done")]
+        assert [False, True] == await bench.ledger.settle(ends)
+        assert [] == await told(bench, "shop")
+        record = await bench.record("req_1")
+        assert ("ready", "webhook", 0) == (record.state, record.job, record.attempts)
+        assert ["req_1"] == [one.record.id for one in await bench.claim()]
+
+    async def test_may_be_for_one_of_several_who_share_it(self, bench: Bench) -> None:
+        for one in ("w1", "w2"):
+            await bench.install(one, bot="shop")
+            await bench.bind(one, "A", "share")
+        claim = await bench.lease("req_1")
+
+        assert [True] == await bench.ledger.settle([
+            for_who_was_found(claim, "w2", is_shared=True)
+        ])  # fmt: skip
+
+    async def test_is_not_for_one_that_was_removed(self, bench: Bench) -> None:
+        await bench.install("w1", bot="shop")
+        await bench.bind("w1", "A")
+        claim = await bench.lease("req_1")
+        await bench.installations.delete("w1")
+
+        assert [False] == await bench.ledger.settle([for_who_was_found(claim, "w1")])
+        assert [] == await told(bench, "shop")
 
 
 class TestWaking:

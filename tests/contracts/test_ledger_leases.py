@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import LeaseLost
 from shared.model.jobs import Claim
+from shared.model.outcomes import Found
 from shared.storage import keys
 from shared.storage.ledger import Ending
 from tests.contracts.ledger_builders import Bench, an_ending
@@ -117,9 +118,11 @@ Late = Callable[[Bench, Claim], Awaitable[object]]
 
 
 async def _settle(bench: Bench, claim: Claim) -> object:
-    endings = [an_ending(claim, end, event=b"e", bot="shop", event_key="k") for end in
-               ("done", "ignored", "dead", "retry", "release")]  # fmt: skip
-    assert [False] * 5 == await bench.ledger.settle(endings)
+    ends = ("done", "ignored", "dead", "retry", "release")
+    endings = [an_ending(claim, end) for end in ends]
+    found = Found(integration="linear", identifier="A", installation="w1")
+    endings += [an_ending(claim, "done", bot="shop", found=one) for one in (None, found)]
+    assert [False] * 7 == await bench.ledger.settle(endings)
     raise LeaseLost("as promised")
 
 

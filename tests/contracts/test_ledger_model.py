@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Record
+from shared.model.outcomes import Found
 from shared.model.retention import Retention
 from shared.storage import keys
 from shared.storage.connection import connect
@@ -129,18 +130,38 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         which=ANY,
         end=st.sampled_from(["done", "ignored", "dead", "retry", "release"]),
-        event=st.none()
-        | st.tuples(st.sampled_from(["shop", "rival"]), st.sampled_from(["e1", "e2"])),
+        bot=st.sampled_from(["", "shop", "rival"]),
     )
-    def settle(self, which: int, end: str, event: tuple[str, str] | None) -> None:
+    def settle(self, which: int, end: str, bot: str) -> None:
         id, epoch = self._lease(which)
-        bot, key = event or ("", "")
+        told = bot if end == "done" else ""
         delay = timedelta(seconds=DELAY)
+        ending = Ending(id=id, epoch=epoch, end=end, delay=delay, bot=told, event=b"e")
+        (written,) = self._do(self.bench.ledger.settle([ending]))
+        assert self.model.settle(id, epoch, end, told) == written
+
+    @precondition(lambda self: self.given)
+    @rule(which=ANY, identifier=IDENTIFIERS, choice=ANY, is_shared=st.booleans())
+    def settle_found(self, which: int, identifier: str, choice: int, is_shared: bool) -> None:
+        id, epoch = self._lease(which)
+        if self.model.holds(id, epoch) and self.model.records[id].ordered:
+            return  # it has its installation, so nobody asks
+        owner = self._likely_owner(identifier, choice)
+        found = Found(
+            integration="linear", identifier=identifier, installation=owner, is_shared=is_shared
+        )
         ending = Ending(
-            id=id, epoch=epoch, end=end, delay=delay, bot=bot, event_key=key, event=b"e"
+            id=id, epoch=epoch, end="done", bot=BOTS[owner], event=b"e", found=found
         )
         (written,) = self._do(self.bench.ledger.settle([ending]))
-        assert self.model.settle(id, epoch, end, event) == written
+        said = self.model.settle_found(id, epoch, identifier, owner, is_shared=is_shared)
+        assert said == written
+
+    def _likely_owner(self, identifier: str, choice: int) -> str:
+        """Mostly one that has it, now and then one that had it, or never."""
+        owners = [one for one, mine in self.model.homes.items() if mine == identifier]
+        others = owners if owners and choice % 4 else sorted(BOTS)
+        return others[choice % len(others)]
 
     @precondition(lambda self: self.given)
     @rule(which=ANY, slices=st.lists(SLICE, max_size=3), may_park=st.booleans())
@@ -216,9 +237,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {
             id: set(one.journal) for id, one in self.model.records.items() if one.journal
         } == journals
-        assert {
-            bot: list(self.model.emitted.values()).count(bot) for bot in set(BOTS.values())
-        } == streams
+        assert {bot: self.model.told.count(bot) for bot in set(BOTS.values())} == streams
 
     @invariant()
     def it_is_sound(self) -> None:

@@ -31,6 +31,7 @@ from shared.model.jobs import Claim
 from shared.model.outcomes import (
     Dead,
     Done,
+    Found,
     Ignored,
     Outcome,
     Retry,
@@ -112,11 +113,13 @@ def _ending(end: str, **parts: Any) -> Ending:
     return Ending(id="req_1", epoch=3, end=end, **parts)
 
 
+FOUND = Found(integration="linear", identifier="A", installation="w1")
 OUTCOMES = [
     (Done(), _ending("done")),
     (Done(reason="all of it"), _ending("done", reason="all of it")),
-    (Done(event=StreamedEvent(bot="shop", key="evt_1", body=b"{}")),
-     _ending("done", bot="shop", event_key="evt_1", event=b"{}")),
+    (Done(event=StreamedEvent(bot="shop", body=b"{}")), _ending("done", bot="shop", event=b"{}")),
+    (Done(event=StreamedEvent(bot="shop", body=b"{}"), found=FOUND),
+     _ending("done", bot="shop", event=b"{}", found=FOUND)),
     (Ignored("of no interest"), _ending("ignored", reason="of no interest")),
     (Wait(BOT, "because it is down"), _ending("wait", reason="because it is down", gate=BOT)),
     (Retry(timedelta(seconds=9), "busy"), _ending("retry", reason="busy", delay=timedelta(seconds=9))),

@@ -68,6 +68,16 @@ class TestALine:
         assert "worker" in lines.getvalue()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["said Bearer x0xx0xx0x", "bAsIc x0xx0xx0x", "BEARER\tx0xx0xx0x", "ba\u017fic x0xx0xx0x",
+     "/a?x0x", "redis://x0x@host"],
+)  # fmt: skip
+def test_one_credential_alone_is_hidden_however_it_is_written(text: str) -> None:
+    assert "x0x" not in telemetry.cleaned(text)
+    assert "x0x" not in str(telemetry.redacted(None, "", {"event": "call.made", "said": text}))
+
+
 async def test_lines_of_one_turn_of_the_loop_are_written_together_and_a_warning_at_once(
     lines: io.StringIO,
 ) -> None:

@@ -16,6 +16,7 @@ from workers.jobs.handshaking import REFUSED, handshake
 from workers.jobs.identifying import event_of, identify
 from workers.jobs.sandbox import is_sandbox, leave, sent_to
 from workers.jobs.sealed import stored_again
+from workers.jobs.shortcut import shortcut
 from workers.jobs.verification import (
     Holder,
     Owned,
@@ -114,9 +115,12 @@ async def _route(
     visit: Visit, tools: Tools, found: list[Owned], *, may_park: bool | None = None
 ) -> Outcome:
     """What nobody has verified is never parked."""
+    tools.reach("route.before")
+    if short := await shortcut(visit, found, tools):
+        tools.reach("route.done")
+        return short
     parts = [(one.identifier, _body(visit.raw, one, tools), owner) for one, owner in found]
     allowed = visit.is_checked if may_park is None else may_park
-    tools.reach("route.before")
     routed = await tools.ledger.route(visit.record, parts, may_park=allowed)
     tools.reach("route.done")
     match routed.where:

@@ -53,6 +53,12 @@ def registrar_of(owner: Installed, tools: Tools) -> Registrar | None:
     return None
 
 
+def is_declarative(owner: Installed, tools: Tools) -> bool:
+    """True where there is no code anywhere."""
+    definition = owner.definition
+    return not definition.url and definition.runtime != "python" and not is_python(owner, tools)
+
+
 def is_python(owner: Installed, tools: Tools) -> bool:
     """True where the integration brings its own code."""
     folder = tools.folders.get(owner.definition.name)

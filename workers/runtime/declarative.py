@@ -12,6 +12,7 @@ from workers.runtime.events import event_of, hand_over
 from workers.scripts import run_script
 
 if TYPE_CHECKING:
+    from shared.model.events import Event
     from shared.model.jobs import Record
     from shared.model.outcomes import Outcome
     from shared.model.requests import RawRequest
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 USUAL_TYPE = "webhook"
+
+
+def made_of(
+    seen: dict[str, Any], record: Record, owner: Installed, type: str = USUAL_TYPE
+) -> Event:
+    """The event of a request, as a script would have *seen* it."""
+    payload = {name: seen.get(name) for name in ("method", "path", "query", "headers", "body")}
+    return event_of(record, owner, type, payload)
 
 
 class Declarative:
@@ -33,11 +42,8 @@ class Declarative:
     async def webhook(self, record: Record, raw: RawRequest, owner: Installed) -> Outcome:
         """Make an event of *raw* and hand it to the bot."""
         seen = script_event(raw, {})
-        kind = await self._type(owner, seen)
-        payload = {
-            name: seen.get(name) for name in ("method", "path", "query", "headers", "body")
-        }
-        return await hand_over(record, event_of(record, owner, kind, payload), self._tools)
+        event = made_of(seen, record, owner, await self._type(owner, seen))
+        return await hand_over(record, event, self._tools)
 
     async def _type(self, owner: Installed, seen: dict[str, Any]) -> str:
         """What the `event` script says; a script that fails or says no text leaves the usual type."""

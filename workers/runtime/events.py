@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from workers.installed import Installed
     from workers.tools import Tools
 
+_EMPTY = Reply()
+
 
 def event_of(
     record: Record, owner: Installed, type: str, payload: dict[str, Any], n: int = 0
@@ -49,12 +51,17 @@ async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:
     """Give the one event of *record* to its bot and close the record with it."""
     bot = await tools.bots.get(event.bot_id)
     if bot is None or not bot.url:
-        key = f"{event.id}:{record.replays}"
-        streamed = StreamedEvent(bot=event.bot_id, key=key, body=msgspec.json.encode(event))
-        return Done(
-            reason=f"in the stream of bot {event.bot_id}", event=streamed, reply=Reply()
-        )
+        return streamed(event)
     return await post(record, event, bot, tools)
+
+
+def streamed(event: Event) -> Done:
+    """The end of a record whose one event waits in a stream."""
+    return Done(
+        reason=f"in the stream of bot {event.bot_id}",
+        event=StreamedEvent(bot=event.bot_id, body=msgspec.json.encode(event)),
+        reply=_EMPTY,
+    )
 
 
 async def emit(record: Record, event: Event, tools: Tools) -> None:

@@ -1,26 +1,38 @@
--- settle(n, then per record: id, epoch, end, reason, delay ms, stream, event key, event, gate) -> {1 | 0, …}
--- Ends a lease: done | ignored | dead close the record, retry brings it back after the delay, release brings it back at once
--- without counting an attempt, wait puts it behind a gate. 0 is a lost lease: nothing was written. A *stream* gets *event* once per event key.
-local replies, closed = {}, {}
+-- settle(n, then per record: id, epoch, end, reason, and what that end needs) -> {1 | 0, …}
+-- Ends a lease: done | ignored | dead close the record; told (bot, event) and found (bot, event, integration, identifier,
+-- installation, 1 where others may have it too) close it as done with an event in the bot's stream; retry (delay ms) brings it back
+-- after that time, release at once without counting an attempt, wait (gate) puts it behind a gate. 0 is a lost lease: nothing was
+-- written. So is a `found` that is somebody else's by now: it goes round again.
+local NEEDS = {told = 2, found = 6, retry = 1, wait = 1}
+local replies, closed, leases, gone, owners_of = {}, {}, {}, {}, {}
+local woken = false
 
-local function emit(stream, key, event)
-  if stream ~= '' and redis.call('SET', P .. 'emitted:' .. escaped(key), '1', 'NX', 'EX', 604800) then
-    redis.call('XADD', P .. 'events:' .. stream, '*', 'event', event)
-  end
-end
-
-local leases, gone = {}, {}
-
-local function close(id, state, reason, r)
+local function close(id, state, reason, r, ...)
   moving(id, 'leased', state, r[3], tonumber(r[4]))
   -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[9] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW)
-  else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason) end
+  if reason == '' and (r[9] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
   if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
   if r[7] then next_in_order(id, r[6]) end
+end
+
+local function tell(bot, event)
+  redis.call('XADD', P .. 'events:' .. escaped(bot), '*', 'event', event)
+end
+
+-- True when *installation* has the identifier, alone unless others may have it too.
+local function is_its_own(integration, identifier, installation, shared)
+  local key = identifier_key(integration, identifier)
+  local owners = owners_of[key] or redis.call('SMEMBERS', key)
+  owners_of[key] = owners
+  if shared ~= '1' then return #owners == 1 and owners[1] == installation end
+  for _, owner in ipairs(owners) do
+    if owner == installation then return true end
+  end
+  return false
 end
 
 local function retry(id, reason, delay, r)
@@ -29,31 +41,46 @@ local function retry(id, reason, delay, r)
     'attempts', tonumber(r[8] or 0) + 1)
   redis.call('HDEL', record(id), 'probe')
   redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
-  closed['retried'] = (closed['retried'] or 0) + 1
+  woken = true
 end
 
-local released = false
-for i = 0, tonumber(ARGV[1]) - 1 do
-  local a = 2 + i * 9
-  local id, outcome, reason = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+local function release(id, r)
+  ready(id, 'leased', r[3], tonumber(r[4]), r[5])
+  woken = true
+end
+
+local at = 2
+for i = 1, tonumber(ARGV[1]) do
+  local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
+  at = a + (NEEDS[outcome] or 0)
   local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts', 'reason')
-  if r[1] == 'leased' and r[2] == ARGV[a + 1] then
-    emit(ARGV[a + 5], ARGV[a + 6], ARGV[a + 7])
+  replies[i] = 0
+  if r[1] == 'leased' and r[2] == epoch then
+    replies[i] = 1
     leases[#leases + 1] = id
-    if outcome == 'retry' then retry(id, reason, tonumber(ARGV[a + 4]), r)
-    elseif outcome == 'wait' then put_behind(id, ARGV[a + 8], reason, r)
-    elseif outcome == 'release' then
-      ready(id, 'leased', r[3], tonumber(r[4]), r[5])
-      released = true
+    if outcome == 'found' then
+      local bot, event, integration, identifier, owner = unpack(ARGV, a, a + 4)
+      if is_its_own(integration, identifier, owner, ARGV[a + 5]) then
+        tell(bot, event)
+        close(id, 'done', reason, r, 'job', 'delivery', 'identifier', identifier, 'installation', owner, 'bot', bot, 'lane', owner)
+      else
+        release(id, r)
+        replies[i] = 0
+      end
+    elseif outcome == 'told' then
+      tell(ARGV[a], ARGV[a + 1])
+      close(id, 'done', reason, r)
+    elseif outcome == 'retry' then
+      retry(id, reason, tonumber(ARGV[a]), r)
+      closed['retried'] = (closed['retried'] or 0) + 1
+    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, r)
+    elseif outcome == 'release' then release(id, r)
     else close(id, outcome, reason, r) end
-    replies[i + 1] = 1
-  else
-    replies[i + 1] = 0
   end
 end
 moved()
 if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
 if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
 for what, n in pairs(closed) do count(what, n) end
-if released or closed['retried'] then wake() end
+if woken then wake() end
 return replies
