@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextvars
 import re
 import string
@@ -15,11 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import FlowRefused
 from shared.languages import LANGUAGES, preferred
 from shared.model.flows import CAUSES, Flow, Option
 from shared.model.requests import Reply
 from shared.oauth.section import InputRule, InputType
+from shared.oauth.templates import checked_inputs
 from workers.jobs.pages import causes
+from workers.jobs.pages.details import translated
 from workers.jobs.pages.render import failure, page, progress
 from workers.jobs.pages.words import CATALOGUES, say, speak_to
 
@@ -42,6 +46,43 @@ def told(language: str, what: Callable[[], T]) -> T:
         return what()
 
     return contextvars.copy_context().run(tell)
+
+
+def details_in_code() -> set[str]:
+    """Each sentence of ours that stands in a `FlowRefused` or a `ProviderRefused`; x for what is filled in."""
+    found = set()
+    for place in ("shared.oauth", "shared.steps", "workers.jobs"):
+        for file in resources.files(place).iterdir():
+            if file.name.endswith(".py"):
+                names = {"problem", "reason"} if place == "shared.steps" else {"problem"}
+                found |= _details_in(ast.parse(file.read_text("utf-8")), names)
+    return {one for one in found if " " in one and re.search("[a-z]{4}", one)}
+
+
+def _details_in(tree: ast.AST, names: set[str]) -> set[str]:
+    told_of: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            told_of += {"FlowRefused": node.args[1:2], "ProviderRefused": node.args[:1]}.get(
+                node.func.id, []
+            )
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            told_of += [node.value] if node.targets[0].id in names else []
+    return {_sentence(one) for one in told_of}
+
+
+def _sentence(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(
+                _sentence(part) if isinstance(part, ast.Constant) else "x" for part in parts
+            )
+        case ast.BinOp(left=left):
+            return _sentence(left)
+        case _:
+            return ""
 
 
 def a_flow(**parts: object) -> Flow:
@@ -123,6 +164,54 @@ class TestEveryLanguage:
 
         assert [] == [one for one in pages if "script" in Reader(one).tags]
         assert all(b"<script" not in one.body for one in pages)
+
+
+class TestADetail:
+    """What the steps of a flow say beside a cause, found in their code."""
+
+    @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+    @pytest.mark.parametrize("detail", sorted(details_in_code()))
+    def test_is_told_in_the_readers_language(self, language: str, detail: str) -> None:
+        page_of = told(language, lambda: failure("misconfigured", detail))
+
+        assert told(language, lambda: translated(detail)) in Reader(page_of).text
+        assert detail not in Reader(page_of).text
+
+    def test_stands_in_the_code_in_many_places(self) -> None:
+        """The one who looks for them finds them."""
+        assert 30 < len(details_in_code())
+        assert "the client secret is not set" in details_in_code()
+        assert "x is not the one that this flow began with" in details_in_code()
+
+    def test_may_hold_another_one(self) -> None:
+        detail = "the callback brought Shop: a host name below a.test, for example b.a.test"
+
+        assert (
+            "der Rückruf brachte Shop: ein Hostname unterhalb von a.test, zum Beispiel b.a.test"
+            == told("de", lambda: translated(detail))
+        )
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(
+        "words", ["Zugriff verweigert", "access denied", "", "{0}", "a\nb"]
+    )
+    def test_of_a_provider_is_quoted(self, language: str, words: str) -> None:
+        assert words == told(language, lambda: translated(words))
+
+    @pytest.mark.parametrize("rule", [
+        InputRule(type=kind, choices=("a", "b"), suffixes=ends, example=example)
+        for kind in get_args(InputType) for ends in ((), (".a.test",)) for example in ("", "e.a.test")
+    ], ids=repr)  # fmt: skip
+    def test_of_an_input_is_told_whatever_is_expected(self, rule: InputRule) -> None:
+        with pytest.raises(FlowRefused) as refused:
+            checked_inputs({"shop": rule}, {"shop": "\0"})
+
+        said = told("ja", lambda: translated(refused.value.detail))
+
+        assert said != refused.value.detail
+        assert not re.search(
+            "[a-z]{4}", re.sub("shop|[a-z.]*a[.]test|123e4567[-0-9a-z]*", "", said)
+        )
 
 
 def test_every_cause_has_its_rule_and_every_rule_its_cause() -> None:

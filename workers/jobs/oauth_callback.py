@@ -190,7 +190,8 @@ def _check_mac(provider: OAuthProvider, client: Client, raw: RawRequest) -> None
     try:
         verify(rule, [client.secret or Secret(b"")], raw, now=raw.received_at)
     except SignatureMismatch as mismatch:
-        raise FlowRefused("unknown_state", f"the callback is not signed: {mismatch}") from None
+        problem = "the callback is not signed with this app's secret"
+        raise FlowRefused("unknown_state", problem) from mismatch
 
 
 async def _fail(record: Record, flow: Flow, refused: FlowRefused, tools: Tools) -> None:

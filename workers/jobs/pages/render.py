@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from shared.model.requests import Reply
 from workers.jobs.pages.causes import CAUSES, known
+from workers.jobs.pages.details import translated
 from workers.jobs.pages.words import language, say
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 STYLE = files("workers.jobs.pages").joinpath("templates", "style.css").read_text()
-_templates.globals.update(say=say, language=language, style=STYLE)
+_templates.globals.update(say=say, translated=translated, language=language, style=STYLE)
 
 
 def _digest(text: str) -> str:
@@ -86,7 +87,7 @@ def failure(
         headline=say(f"causes.{name}.headline"),
         sentence=said or say(f"causes.{name}.sentence"),
         is_choice=rule.is_choice,
-        detail="" if rule.is_choice or said else detail[:500],
+        detail="" if rule.is_choice or said else translated(detail[:500]),
         again=again if rule.action == "again" else "",
         reference=reference,
     )
