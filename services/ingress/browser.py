@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.ingress import accept, cookie, reply
+from services.ingress import accept, cookie, notices, reply
 from services.ingress.pace import caller
 from services.web import read_body
-from shared.botpress import Refusal
+from shared.botpress import Refusal, refusal_of
+from shared.errors import WaypostError
 from shared.model.requests import DoorKind, RawRequest, SealedPart
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from services.web import Handler
     from shared.model.jobs import JobKind
 
 
+def _told_to_people(handler: Handler) -> Handler:
+    """*handler*, whose refusals are a page where a person would read them, and stay JSON elsewhere."""
+
+    @functools.wraps(handler)
+    async def told(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except WaypostError as error:
+            if not notices.is_read_by_a_person(request):
+                raise
+            return notices.refused(request, refusal_of(error))
+
+    return told
+
+
+@_told_to_people
 async def oauth(request: web.Request) -> web.StreamResponse:
     """A provider sends a browser back, or an integration's own page is asked for."""
     accept.refuse_service_workers(request)
@@ -28,12 +47,14 @@ async def oauth(request: web.Request) -> web.StreamResponse:
     return await _ask(request, await _sealed(request, raw), job)
 
 
+@_told_to_people
 async def connect_page(request: web.Request) -> web.StreamResponse:
     """The page of a connect link. It changes nothing, so a link preview does no harm."""
     raw = _raw(request, "connect", "/connect")
     return await _ask(request, await _sealed(request, _of_link(request, raw)), "connect")
 
 
+@_told_to_people
 async def connect_start(request: web.Request) -> web.StreamResponse:
     """Somebody pressed the button: the browser gets its cookie, and goes to the provider."""
     _refuse_other_sites(request)
@@ -49,6 +70,7 @@ async def connect_start(request: web.Request) -> web.StreamResponse:
     return response
 
 
+@_told_to_people
 async def flow_page(request: web.Request) -> web.StreamResponse:
     """Where a flow stands; only for the browser that began it."""
     path, _ = accept.target_of(request)
@@ -57,6 +79,7 @@ async def flow_page(request: web.Request) -> web.StreamResponse:
     )
 
 
+@_told_to_people
 async def flow_choice(request: web.Request) -> web.StreamResponse:
     """Somebody picked one of several accounts on the flow's page."""
     _refuse_other_sites(request)
@@ -99,7 +122,7 @@ async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Respo
     ports = accept.ports_of(request)
     to = accept.Admission(job, lane=f"browser:{raw.door}")
     answer = await accept.store_and_wait(ports, raw, to, ports.browser_wait)
-    return reply.passed_on(request, answer) if answer is not None else reply.pending(request)
+    return reply.passed_on(request, answer) if answer is not None else notices.pending(request)
 
 
 def _refuse_other_sites(request: web.Request) -> None:

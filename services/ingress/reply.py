@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from contextlib import suppress
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,7 +11,6 @@ from multidict import CIMultiDict
 
 from services.web import PASSED_ON
 from shared.botpress import unavailable
-from shared.languages import preferred
 from shared.model.requests import FLOW_COOKIES
 
 if TYPE_CHECKING:
@@ -33,13 +29,6 @@ _OF_THE_ORIGIN = {
 _NEVER = frozenset(_HOPS_OWN | _OF_THE_ORIGIN)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _BREAKS = re.compile(r"[\x00\r\n]")
-
-_REFRESH = '<meta http-equiv="refresh" content="2">\n'
-_PENDING = Template(Path(__file__).with_name("pending.html").read_text("utf-8"))
-_WORDS = tomllib.loads(Path(__file__).with_name("pending.toml").read_text("utf-8"))
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 _PAGES = frozenset({"document", "embed", "frame", "iframe", "object"})
@@ -114,26 +103,3 @@ def acknowledged(door: Door) -> web.Response:
 def too_late() -> web.Response:
     """A handshake that no worker answered: it must be sent again, nothing of it may count as done."""
     raise unavailable("no worker answered this handshake in time", 1.0)
-
-
-def pending(request: web.Request) -> web.Response:
-    """What a browser shows while a worker is busy; it asks again by itself where that sends nothing twice."""
-    return web.Response(
-        status=202,
-        text=_pending_page(
-            preferred(",".join(request.headers.getall("Accept-Language", ()))),
-            asks_again=request.method == "GET",
-        ),
-        content_type="text/html",
-        headers={"Content-Security-Policy": _POLICY},
-    )
-
-
-def _pending_page(language: str, *, asks_again: bool) -> str:
-    words = _WORDS[language]
-    return _PENDING.substitute(
-        language=language,
-        title=words["title"],
-        sentence=words["goes_on" if asks_again else "go_back"],
-        refresh=_REFRESH if asks_again else "",
-    )

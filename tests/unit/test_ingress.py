@@ -265,6 +265,49 @@ class TestWhatABrowserBrings:
         assert [] == behind.stored
 
 
+class TestARefusal:
+    """A person reads a page, in their language; a program reads what every call here answers."""
+
+    PERSON = {"Sec-Fetch-Dest": "document", "Accept-Language": "de"}
+
+    async def test_by_a_full_store_is_a_page_that_tries_again(self, door, behind):
+        behind.status = "full"
+        async with door.get("/oauth?code=x&state=y", headers=self.PERSON) as answer:
+            page = await answer.text()
+
+        after = answer.headers["Retry-After"]
+        assert (503, "text/html") == (answer.status, answer.content_type)
+        assert f'<meta http-equiv="refresh" content="{after}">' in page
+        assert "Gerade nicht möglich" in page
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+    async def test_of_a_form_is_a_page_that_sends_nothing_twice(self, door, behind):
+        behind.status = "full"
+        headers = {**SAME_ORIGIN, "Accept": "text/html,*/*;q=0.8"}
+        async with door.post("/connect/some-token", headers=headers) as answer:
+            page = await answer.text()
+
+        assert 503 == answer.status
+        assert "refresh" not in page
+        assert "Go back in a minute and try again" in page
+
+    async def test_of_another_sites_button_says_what_to_do(self, door, behind):
+        headers = {**self.PERSON, "Sec-Fetch-Site": "cross-site"}
+        async with door.post("/connect/some-token", headers=headers) as answer:
+            page = await answer.text()
+
+        assert (403, []) == (answer.status, behind.stored)
+        assert "Öffnen Sie den Verbindungslink selbst" in page
+
+    @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Sec-Fetch-Dest": "empty"}])
+    async def test_for_a_program_stays_as_it_is(self, door, behind, headers):
+        behind.status = "full"
+        async with door.get("/oauth?code=x&state=y", headers=headers) as answer:
+            said = await answer.json()
+
+        assert (503, 503) == (answer.status, said["code"])
+
+
 class TestAFlood:
     """Row 31 of docs/security.md: what nobody has signed must not fill the store."""
 

@@ -6,6 +6,7 @@ import ast
 import contextvars
 import re
 import string
+import tomllib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib import resources
@@ -29,7 +30,7 @@ from workers.jobs.pages.words import CATALOGUES, say, speak_to
 
 T = TypeVar("T")
 STYLE = resources.files("workers.jobs.pages") / "templates" / "style.css"
-PENDING = resources.files("services.ingress") / "pending.html"
+NOTICE = resources.files("services.ingress") / "notice.html"
 EVIL = "<script>alert(1)</script>\"&'"
 
 
@@ -166,6 +167,22 @@ class TestEveryLanguage:
         assert all(b"<script" not in one.body for one in pages)
 
 
+def test_the_ingress_itself_says_all_in_every_language() -> None:
+    words = tomllib.loads(NOTICE.with_name("notices.toml").read_text("utf-8"))
+    english = words["en"]
+
+    assert sorted(LANGUAGES) == sorted(words)
+    for language, ours in words.items():
+        assert {what: set(said) for what, said in english.items()} == {
+            what: set(said) for what, said in ours.items()
+        }
+        assert language == "en" or [] == [
+            what
+            for what, said in ours.items()
+            if set(said.values()) & set(english[what].values())
+        ]
+
+
 class TestADetail:
     """What the steps of a flow say beside a cause, found in their code."""
 
@@ -269,7 +286,7 @@ def test_contrast_is_measured_as_the_guidelines_do() -> None:
     assert 4.48 == round(contrast("#777777", "#fff"), 2)
 
 
-@pytest.mark.parametrize("place", [STYLE, PENDING], ids=["style.css", "pending.html"])
+@pytest.mark.parametrize("place", [STYLE, NOTICE], ids=["style.css", "notice.html"])
 def test_everything_can_be_read_in_the_light_and_in_the_dark(place: Traversable) -> None:
     """4.5 to 1 for text on both grounds, and for what stands on a button or a mark (WCAG 2.2, 1.4.3)."""
     found = palettes(place.read_text("utf-8"))
