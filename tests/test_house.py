@@ -17,8 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import environment_table
-
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("services", "workers", "shared")
 SOURCES = {name: Path(importlib.import_module(name).__path__[0]) for name in NAMES}
@@ -278,29 +276,3 @@ class TestMake:
     def _install(self, folder: Path, python: str) -> subprocess.CompletedProcess[str]:
         make = ["make", "install", f"VENV={folder}/.venv", f"PYTHON={python}"]
         return subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-class TestDocuments:
-    PAGES = (
-        *ROOT.glob("*.md"),
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "examples").rglob("*.md"),
-    )
-
-    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-    def test_what_a_page_links_to_is_there(self, page: Path) -> None:
-        """Relative links only; packages are looked up where they are installed."""
-        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-        places = [(page.parent / link).resolve() for link in links]
-
-        assert [] == [
-            place for place in places if not (place.exists() or self._in_package(place))
-        ]
-
-    def test_the_readme_tells_of_every_variable(self) -> None:
-        """Paste the output of `shared.config.environment_table` into the README."""
-        assert environment_table().strip() in (ROOT / "README.md").read_text()
-
-    def _in_package(self, place: Path) -> bool:
-        package, *rest = place.relative_to(ROOT).parts
-        return package in NAMES and SOURCES[package].joinpath(*rest).exists()
