@@ -6,6 +6,7 @@ The values are those of a study of aiohttp 3.14 under slow headers, slow bodies 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 from collections import Counter
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler
 
 from services.shortcut import ShortWay
 from services.web import Edge, refused, shaped, unclear
@@ -23,8 +23,6 @@ from shared.clock import new_id
 from shared.errors import SetupFailed
 
 if TYPE_CHECKING:
-    import asyncio
-
     from aiohttp.web_request import BaseRequest
 
     from services.shortcut import Shortcut
@@ -76,7 +74,9 @@ class _Server(web.Server):
         ) as said:  # an Expect that nobody meets is refused before any middleware
             return refused(shaped(said), new_id("call", self.edge.clock, self.edge.chance))
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]
+        if self._open >= self._limits.connections:
+            return _OneTooMany()
         connection = _Connection(self, loop=self._loop, **self._kwargs)
         connection.shortcut = self._shortcut
         return connection
@@ -106,6 +106,18 @@ class _Server(web.Server):
         except ValueError:
             return False  # a unix socket
         return not any(address in network for network in self._limits.uncounted)
+
+
+class _OneTooMany(asyncio.Protocol):
+    """Says that there is no room, and hears the caller out: to close with something unread breaks the answer off."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.write(_BUSY)  # type: ignore[attr-defined]
+        transport.write_eof()  # type: ignore[attr-defined]
+        self._end = asyncio.get_running_loop().call_later(1.0, transport.close)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._end.cancel()
 
 
 class _Connection(ShortWay):

@@ -61,6 +61,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front: not counted, who they forward for is"),
     Variable("ingress_bind", read.bind, "127.0.0.1:8080", "address of the public listener"),
     Variable("ingress_processes", read.processes, "1", "ingress processes that share the public port"),
+    Variable("ingress_patience", read.patience, "0.5", "seconds that a webhook may wait for the store; 0: for ever"),
     Variable("api_bind", read.bind, "127.0.0.1:8081", "address of the staff listener"),
     Variable("chat_bind", read.optional_bind, "", "one more listener, for integrations' servers: `/v1/chat` alone"),
     Variable("workers", read.workers, "1", "workers that `up` starts"),
@@ -90,6 +91,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...]
     ingress_bind: Bind
     ingress_processes: int
+    ingress_patience: float
     api_bind: Bind
     chat_bind: Bind | None
     workers: int

@@ -250,6 +250,25 @@ def processes(text: str) -> int:
     return int(text)
 
 
+def patience(text: str) -> float:
+    """
+    Read seconds, of which a minute is the most: by then every provider has given up.
+
+    >>> patience("0.25")
+    0.25
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 60:
+        raise Unreadable(
+            f"{_shown(text)} is no number of seconds",
+            "write a number from 0 to 60, such as 0.5",
+        )
+    return seconds
+
+
 def log(text: str) -> LogSettings:
     """
     Read level and form, in any order.

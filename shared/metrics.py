@@ -25,7 +25,7 @@ class Metric(Struct, frozen=True):
 
 METRICS: Final[tuple[Metric, ...]] = (
     Metric("requests_accepted_total", "counter", ("door", "status"), "requests at the doors, by what became of them"),
-    Metric("requests_refused_total", "counter", ("door", "reason"), "requests answered without being stored"),
+    Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away with 503: memory, depth or waiting"),
     Metric("accept_seconds", "histogram", (), "from the last byte read to on disk"),
     Metric("http_requests_total", "counter", ("program", "route", "method", "status"), "HTTP answers"),
     Metric("http_seconds", "histogram", ("program", "route"), "time to an HTTP answer"),
@@ -80,10 +80,18 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._by_name = {metric.name: self._registered(metric) for metric in METRICS}
         self._meters: list[Meter] = []
+        self._kept_elsewhere: dict[tuple[str, ...], float] = {}
 
     def count(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
         self._labelled(name, labels, Counter).inc(amount)
+
+    def count_to(self, name: str, total: float, /, **labels: str) -> None:
+        """Bring a counter to *total*, which somebody else keeps, and may have begun anew."""
+        key = (name, *labels.values())
+        before = self._kept_elsewhere.get(key, 0.0)
+        self._kept_elsewhere[key] = total
+        self.count(name, total - before if total >= before else total, **labels)
 
     def observe(self, name: str, seconds: float, /, **labels: str) -> None:
         """Add one observation to a histogram."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Transient
 
+REASONS = ("memory", "depth", "waiting")  # for which an ingress turns requests away
+
 if TYPE_CHECKING:
     from services.api.ports import ApiPorts
 
@@ -27,4 +29,8 @@ async def gauges(ports: ApiPorts) -> bytes:
     for state, load in stats.states.items():
         metrics.show("queue_records", load.count, state=state)
         metrics.show("queue_bytes", load.bytes, state=state)
+    for reason in REASONS:
+        metrics.count_to(
+            "requests_refused_total", stats.totals.get(f"refused_{reason}", 0), reason=reason
+        )
     return metrics.page()

@@ -102,6 +102,7 @@ def _environment(
         "WAYPOST_API_URL": settings.api_url,
         "WAYPOST_INGRESS_BIND": str(settings.ingress_bind),
         "WAYPOST_INGRESS_PROCESSES": str(settings.ingress_processes),
+        "WAYPOST_INGRESS_PATIENCE": str(settings.ingress_patience),
         "WAYPOST_API_BIND": str(settings.api_bind),
         "WAYPOST_EGRESS_ALLOW": ",".join(allowed),
     }

@@ -11,6 +11,7 @@ import msgspec
 
 from services.ingress.cookie import masked
 from services.ingress.ports import PORTS, IngressPorts
+from services.ingress.turnstile import crowded, some_seconds
 from services.web import REQUEST_ID
 from shared.botpress import Refusal, unavailable
 from shared.model.jobs import Accept, Accepted, JobKind
@@ -86,9 +87,17 @@ class Admission:
         self.installation = ""
 
 
+def admit(ports: IngressPorts) -> None:
+    """Let a webhook in, or raise 503 while nothing of it has been read and the store was not asked."""
+    if ports.ledger.is_crowded:
+        ports.refused["waiting"] += 1
+        raise crowded(some_seconds(ports.chance))
+
+
 async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted:
     """Put *raw* on disk; raises a refusal with 503 and Retry-After when the queue is full or the store is away."""
     if ports.pressure.is_full:
+        ports.refused["memory"] += 1
         raise _too_full("the store is nearly full", ports)
     ports.reach("accept.before_store")
     accepted = await ports.ledger.accept(as_accept(raw, to))
@@ -112,7 +121,8 @@ def as_accept(raw: RawRequest, to: Admission) -> Accept:
 
 
 def queue_full(ports: IngressPorts) -> Refusal:
-    """What to say when the ledger has no room."""
+    """What to say when the ledger has no room; it is counted."""
+    ports.refused["depth"] += 1
     return _too_full("the queue is full", ports)
 
 

@@ -1,9 +1,15 @@
-"""Group commit: the requests of one moment go to the ledger in one call, and share one fsync."""
+"""
+Group commit: the requests of one moment go to the ledger in one call, and share one fsync.
+
+When more comes than the store takes, what waits here would wait longer and longer, until nobody waits for its answer
+any more. So it is known here how many may wait, by what the last calls took; one more is better refused at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +25,9 @@ Outcome = Callable[[Accepted | Exception], None]
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
 UNDER_WAY = 2  # calls at a time
+PATIENCE = 0.5  # seconds until a request should be on disk
+MOST_WAITING = 1024  # whatever the store can do: they take memory, and this process's time
+_RECENT = 0.2  # how much the last call counts in the average
 
 
 class AcceptsMany(Protocol):
@@ -31,12 +40,19 @@ class AcceptsMany(Protocol):
 class Acceptor:
     """Collects what arrives while calls are under way, and sends it together."""
 
-    def __init__(self, ledger: AcceptsMany) -> None:
-        """Store in *ledger*."""
-        self._ledger = ledger
+    def __init__(self, ledger: AcceptsMany, patience: float = PATIENCE) -> None:
+        """Store in *ledger*; nobody shall wait who may expect to wait longer than *patience* seconds (0: for ever)."""
+        self._ledger, self._patience = ledger, patience
+        self._seconds = 0.0  # that a call takes, on average
+        self._most = MOST_WAITING if patience else sys.maxsize
         self._waiting: deque[tuple[Accept, Outcome]] = deque()
         self._senders: set[asyncio.Task[None]] = set()
         self._under_way = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many wait already that one more would lose patience."""
+        return len(self._waiting) >= self._most
 
     async def accept(self, one: Accept) -> Accepted:
         """Returns when *one* is durable; raises `StoreUnavailable` when that is not known."""
@@ -64,15 +80,30 @@ class Acceptor:
             1  # at once: whoever comes from now on finds nobody who would take it along
         )
 
+    def _learn(self, seconds: float) -> None:
+        """
+        A call took so long; who waits needs one of their own, and those of all who came before.
+
+        One call's worth may always wait, so that the store has something to do.
+        """
+        self._seconds += _RECENT * (seconds - self._seconds)
+        if self._patience and self._seconds:
+            in_time = int((self._patience / self._seconds - 1) * MOST * UNDER_WAY)
+            self._most = min(MOST_WAITING, max(MOST, in_time))
+
     async def _outcomes(
         self, batch: list[tuple[Accept, Outcome]]
     ) -> list[tuple[Outcome, Accepted | Exception]]:
         waiting = [then for _, then in batch]
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             stored = await self._stored([one for one, _ in batch])
             return list(zip(waiting, stored, strict=True))
         except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
             return [(then, error) for then in waiting]
+        finally:
+            self._learn(now() - began)
 
     async def _stored(self, accepts: list[Accept]) -> list[Accepted]:
         """Once more after an unknown outcome: the script knows its own ids."""

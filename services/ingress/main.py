@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from services.ingress.app import ingress_app
 from services.ingress.doors import Doors
 from services.ingress.ports import IngressPorts
 from services.ingress.pressure import Pressure
+from services.ingress.refusals import follow
 from services.ingress.short import ShortWebhooks
 from services.listener import Limits, serve
 from services.web import Edge
@@ -71,7 +73,8 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
     inbox.start()
     stack.push_async_callback(inbox.close)
     return IngressPorts(
-        ledger=Acceptor(ledger),
+        ledger=Acceptor(ledger, settings.ingress_patience),
+        refused=_refused(ledger, stack),
         doors=Doors(Definitions(store), clock),
         inbox=inbox,
         pressure=_pressure(store, stack),
@@ -83,6 +86,12 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
         proxies=_limits(settings).uncounted,
         reach=FailPoints(settings.failpoint).reach,
     )
+
+
+def _refused(ledger: Ledger, stack: AsyncExitStack) -> Counter[str]:
+    refused = Counter[str]()
+    stack.callback(asyncio.create_task(follow(refused, ledger.refused)).cancel)
+    return refused
 
 
 def _pressure(store: Store, stack: AsyncExitStack) -> Pressure:

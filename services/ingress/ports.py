@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 class Accepts(Protocol):
     """Puts a request on disk."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many wait for the store that one more would wait too long."""
 
     async def accept(self, one: Accept) -> Accepted:
         """Returns when it is durable; raises `StoreUnavailable` when that is not known."""
@@ -92,6 +97,7 @@ class IngressPorts:
     webhook_wait: float = WEBHOOK_WAIT  # seconds
     browser_wait: float = 25.0
     pace: Pace = field(default_factory=Pace)
+    refused: Counter[str] = field(default_factory=Counter)  # by reason
     proxies: Sequence[Network] = Limits().uncounted  # many callers share their addresses
     reach: Callable[[str], None] = pass_by  # named fail-points
 

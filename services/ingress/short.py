@@ -15,6 +15,7 @@ from aiohttp import HttpVersion11, web
 from msgspec import Struct
 
 from services.ingress import accept, reply
+from services.ingress.turnstile import Turnstile
 from services.ingress.webhooks import GLOBAL, admission, matches, names_in
 from services.shortcut import Answer, Written
 from services.web import answer_to, stamp
@@ -56,10 +57,11 @@ class ShortWebhooks:
     def __init__(self, edge: Edge, ports: IngressPorts) -> None:
         """Take over what comes to *edge* and needs nothing but *ports*."""
         self._edge, self._ports = edge, ports
+        self._turnstile = Turnstile(ports.refused, ports.chance)
         self._written: dict[str, tuple[Door, Written]] = {}
 
-    def wants(self, message: RawRequestMessage) -> Head | None:
-        """The head of a plain POST to a door that is remembered and does not wait for a worker."""
+    def wants(self, message: RawRequestMessage) -> Head | bytes | None:
+        """The head of a plain POST to a door that is remembered and does not wait for a worker; or its refusal."""
         if (
             message.method != "POST"
             or message.version != HttpVersion11
@@ -72,6 +74,8 @@ class ShortWebhooks:
             return None
         started = self._edge.clock.monotonic()
         path, _, query = message.path.partition("?")
+        if self._ports.ledger.is_crowded:
+            return self._turnstile.refusal(path)
         to = self._place(path)
         headers = accept.plain_headers(message.raw_headers)
         if to is None or headers is None or not to.door.enabled or to.door.reply == "wait":
@@ -102,8 +106,11 @@ class ShortWebhooks:
         route = "/{webhook_id}/{rest}" if path[2] else "/{webhook_id}"
         return Place(door, "installation", webhook_id, f"/{path[3] or ''}", route)
 
-    def take(self, head: Head, body: bytes, answer: Answer) -> bool:
+    def take(self, head: Head | bytes, body: bytes, answer: Answer) -> bool:
         """Store it and have it answered, unless it is a handshake or too large."""
+        if isinstance(head, bytes):
+            answer(head)
+            return True
         to, ports = head.to, self._ports
         if len(body) > to.door.body_limit:
             return False

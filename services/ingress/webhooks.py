@@ -23,6 +23,7 @@ GLOBAL = "/integration/global/"
 async def global_webhook(request: web.Request) -> web.StreamResponse:
     """A provider's webhook for all installations of one integration."""
     ports = accept.ports_of(request)
+    accept.admit(ports)
     path, _ = accept.target_of(request)
     door, rest = await _door_in(ports, path[len(GLOBAL) :])
     return await _webhook(request, ports, door, "global", (door.name, rest))
@@ -31,6 +32,7 @@ async def global_webhook(request: web.Request) -> web.StreamResponse:
 async def installation_webhook(request: web.Request) -> web.StreamResponse:
     """A webhook for one installation."""
     ports = accept.ports_of(request)
+    accept.admit(ports)
     path, _ = accept.target_of(request)
     webhook_id, _, rest = path[1:].partition("/")
     webhook_id = webhook_id.lower()  # RFC 9562 §4: read without regard to case

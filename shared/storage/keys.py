@@ -19,7 +19,7 @@ due                                zset    tickets of retrying records by due ti
 leases                             zset    ids of leased records by expiry (ms)
 lanes                              hash    LANE: virtual time of its last ticket
 vtime                              string  virtual time of the last claim
-totals                             hash    counters that only grow: accepted, done, …
+totals                             hash    counters that only grow: accepted, done, refused_memory, …
 throughput:MINUTE                  hash    the same counters for one minute; expires
 dedupe:KEY                         string  id of the first copy of a delivery; expires
 children:ID                        zset    deliveries that a request was split into

@@ -7,7 +7,7 @@ claim returned; `LeaseLost` means that another worker owns the record now and no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +250,12 @@ class Ledger:
     async def publish(self, inbox: str, message: bytes) -> None:
         """Send *message* to an ingress' inbox; nobody may be listening."""
         await self._store.redis.publish(keys.key("inbox", inbox), message)
+
+    async def refused(self, counts: Mapping[str, int]) -> None:
+        """Count what ingresses turned away, by reason."""
+        await self._store.scripts.run(
+            "refused", [part for pair in counts.items() for part in pair]
+        )
 
     async def beat(self, worker: str, facts: dict[str, str | int], lifetime: timedelta) -> None:
         """Say that *worker* lives."""

@@ -22,7 +22,7 @@ _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 _PARTS = ("binding", "gates", "objects")
 # What finishes work must go on in a store that is full, else nothing would ever become free again.
 _FINISHING = frozenset({
-    "activate", "beat", "claim", "drop", "gate", "renew", "route", "settle", "step", "sweep", "turn",
+    "activate", "beat", "claim", "drop", "gate", "refused", "renew", "route", "settle", "step", "sweep", "turn",
 })  # fmt: skip
 _WHEN_FULL = "#!lua flags=allow-oom"
 

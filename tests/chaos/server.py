@@ -18,17 +18,17 @@ from pathlib import Path
 from shared.storage.connection import Store, connect
 from shared.storage.embedded import command
 from shared.storage.nest import Nest
-from tests.journeys.system import free_port
+from tests.journeys.system import ROOT, free_port
 
-HERE = Path(__file__).parent
+HERE, BENCH = Path(__file__).parent, ROOT / "bench"
 _SHIMS = tempfile.TemporaryDirectory(prefix="wp-shim-")  # until this process ends
 
 
 @cache
-def shim(name: str) -> Path:
+def shim(name: str, folder: Path = HERE) -> Path:
     """A small library for LD_PRELOAD, compiled once per run."""
     made = Path(_SHIMS.name) / f"{name}.so"
-    source = HERE / f"{name}.c"
+    source = folder / f"{name}.c"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", made, source, "-ldl"], check=True)
     return made
 
@@ -40,6 +40,7 @@ class Server:
         """Prepare; a setting `a_b` is the server's `a-b`."""
         self.folder, self.settings = folder, settings
         self.nest, self.port = Nest.at(folder), free_port()
+        self.sync_takes = 0.0  # seconds longer than this machine's disk
         self.largest_file = resource.RLIM_INFINITY
         self.process: subprocess.Popen[bytes] | None = None
         self.lives = 0
@@ -73,10 +74,18 @@ class Server:
         self.lives += 1
         self.process = subprocess.Popen(
             [*command(self.nest, self.port), *words],
-            env={"LD_PRELOAD": str(shim("powercut")), "POWERCUT_NOTES": str(self._notes)},
+            env=self._environ(),
             preexec_fn=self._limited, start_new_session=True,  # noqa: PLW1509 - it only sets limits
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def _environ(self) -> dict[str, str]:
+        preloaded = [shim("powercut"), *[shim("slowfsync", BENCH)] * bool(self.sync_takes)]
+        return {
+            "LD_PRELOAD": ":".join(map(str, preloaded)),
+            "POWERCUT_NOTES": str(self._notes),
+            "FSYNC_DELAY_US": f"{self.sync_takes * 1e6:.0f}",
+        }
 
     def _limited(self) -> None:
         """A file that may not grow is a disk without space."""

@@ -190,6 +190,14 @@ async def test_counters_say_what_was_accepted(bench: Bench) -> None:
     assert 3 == stats.totals["accepted"]
 
 
+async def test_what_ingresses_turned_away_is_counted_by_reason(bench: Bench) -> None:
+    await bench.ledger.refused({"waiting": 2, "memory": 1})
+    await bench.ledger.refused({"waiting": 3})
+
+    counted = [await bench.counter(f"refused_{reason}") for reason in ("waiting", "memory")]
+    assert [5, 1] == counted
+
+
 async def test_an_id_that_is_taken_back_by_nobody_stays_busy(bench: Bench) -> None:
     await bench.lease("req_1")
 

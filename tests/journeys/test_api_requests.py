@@ -153,8 +153,11 @@ class TestRequests:
 
     async def test_and_workers_are_in_the_metrics(self, api):
         await with_dead(api)
+        await api.ports.ledger.refused({"waiting": 4})
 
-        async with api.session.get(f"{api.origin}/metrics") as answer:
-            text = await answer.text()
+        for _ in range(2):
+            async with api.session.get(f"{api.origin}/metrics") as answer:
+                text = await answer.text()
 
         assert 'waypost_queue_records{state="dead"} 1.0' in text
+        assert 'waypost_requests_refused_total{reason="waiting"} 4.0' in text

@@ -57,6 +57,7 @@ class Behind:
         self.stored: list[RawRequest] = []
         self.remembers = remembers
         self.status, self.fails, self.breaks, self.is_full = "stored", False, False, False
+        self.is_crowded = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.submitted = 0  # which came the short way

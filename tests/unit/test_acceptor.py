@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.ingress.acceptor import MOST, MOST_BYTES, UNDER_WAY, Acceptor
+from services.ingress.acceptor import MOST, MOST_BYTES, MOST_WAITING, UNDER_WAY, Acceptor
 from shared.errors import StoreUnavailable
 from shared.model.jobs import Accept, Accepted
 
@@ -168,3 +168,41 @@ async def test_an_answer_of_the_wrong_length_fails_all(
 
     with pytest.raises(ValueError, match="zip"):
         await task
+
+
+class TestACrowd:
+    async def test_is_as_many_as_the_store_takes_in_time_by_its_last_calls(self) -> None:
+        slow, quick = Acceptor(Timed(0.5), patience=0.1), Acceptor(Timed(0.0), patience=0.1)
+        for acceptor in (slow, quick):
+            await asyncio.gather(*await _accept(acceptor, 0))
+            await _accept(acceptor, *range(MOST * (UNDER_WAY + 1) + 1))
+
+        assert (True, False) == (slow.is_crowded, quick.is_crowded)
+
+    async def test_is_a_thousand_however_quick_the_store_may_be(
+        self, ledger: SlowLedger
+    ) -> None:
+        acceptor = Acceptor(ledger)
+        await _accept(acceptor, *range(MOST_WAITING + MOST * UNDER_WAY - 1))
+        before = acceptor.is_crowded
+        await _accept(acceptor, -1)
+
+        assert (False, True) == (before, acceptor.is_crowded)
+
+    async def test_is_never_too_large_without_patience(self, ledger: SlowLedger) -> None:
+        acceptor = Acceptor(ledger, patience=0)
+        await _accept(acceptor, *range(MOST_WAITING * 3))
+
+        assert not acceptor.is_crowded
+
+
+class Timed(SlowLedger):
+    """Takes *seconds* by the clock of its loop for each call, and no longer than a blink by ours."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
+        await asyncio.sleep(self.seconds)
+        return [Accepted(status="stored", id=one.id) for one in accepts]

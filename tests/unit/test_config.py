@@ -69,6 +69,13 @@ class TestWhereSettingsComeFrom:
             with pytest.raises(SetupFailed, match="WAYPOST_INGRESS_PROCESSES.*number"):
                 settings(tmp_path, INGRESS_PROCESSES=wrong)
 
+    def test_patience_is_a_number_of_seconds_up_to_a_minute(self, tmp_path: Path) -> None:
+        assert 0.5 == settings(tmp_path).ingress_patience
+        assert 0 == settings(tmp_path, INGRESS_PATIENCE="0").ingress_patience
+        for wrong in ("61", "long", "-1", "nan"):
+            with pytest.raises(SetupFailed, match="WAYPOST_INGRESS_PATIENCE.*seconds"):
+                settings(tmp_path, INGRESS_PATIENCE=wrong)
+
     def test_a_secret_may_lie_in_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("0123456789abcdef\n")
 

@@ -130,6 +130,20 @@ class TestA2xx:
                 after.add(int(answer.headers["Retry-After"]))
         assert 5 <= min(after) < max(after) <= 30
 
+    async def test_is_not_given_to_a_webhook_while_too_many_wait(self, door, behind):
+        """However it comes: nothing of its body is read."""
+        behind.is_crowded, hook = True, "/integration/global/acme"
+        async with door.post(hook, data=b"x") as plain, door.get(hook) as other:
+            assert (503, 503) == (plain.status, other.status)
+            assert 1 <= int(other.headers["Retry-After"]) <= 5
+        assert [] == behind.stored
+
+    async def test_is_not_kept_from_a_person_by_a_crowd_of_webhooks(self, door, behind):
+        behind.is_crowded = True
+        async with door.get("/oauth?code=x") as answer, door.get("/health") as health:
+            assert (202, 200) == (answer.status, health.status)
+        assert 1 == len(behind.stored)
+
     async def test_ready_tells_a_balancer_the_same(self, door, behind):
         async with door.get("/ready") as answer:
             assert (200, "ready") == (answer.status, await answer.text())

@@ -166,6 +166,13 @@ class TestMetrics:
         )
         assert all(f"`waypost_{metric.name}`" in metrics_table() for metric in METRICS)
 
+    def test_a_counter_that_somebody_else_keeps_follows_them_and_never_falls(self) -> None:
+        metrics = Metrics()
+        for total in (3, 5, 5, 1, 2):  # whoever keeps it has begun anew after the third look
+            metrics.count_to("requests_refused_total", total, reason="waiting")
+
+        assert 'waypost_requests_refused_total{reason="waiting"} 7.0' in metrics.page().decode()
+
     def test_what_a_meter_collects_is_on_the_page(self) -> None:
         metrics = Metrics()
         labels = {"program": "ingress", "route": "/x"}
