@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("services", "workers", "shared")
 SOURCES = {name: Path(importlib.import_module(name).__path__[0]) for name in NAMES}
 FILES = sorted(path for folder in SOURCES.values() for path in folder.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 NPM_LOCKS = sorted((ROOT / "tests/compat/npm").glob("*/package-lock.json"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -130,6 +131,10 @@ class TestSizes:
         assert lines <= 400
         assert [] == long
 
+    @pytest.mark.parametrize("path", TESTS, ids=lambda path: "/".join(path.parts[-3:]))
+    def test_a_file_of_tests_fits_it_too(self, path: Path) -> None:
+        assert len(path.read_text().splitlines()) <= 400
+
     def test_most_functions_are_small(self) -> None:
         """The middle function has at most 8 lines, nine of ten at most 25."""
         sizes = sorted(
@@ -159,7 +164,7 @@ class TestSafety:
     def test_nothing_reaches_the_folder_beside_the_project(self) -> None:
         """A clone is all there is, at run time and in tests."""
         beside = re.compile(r"\.\./shared|/work/|/tmp/build")
-        ours = [*FILES, *(p for p in (ROOT / "tests").rglob("*.py") if p != Path(__file__))]
+        ours = [*FILES, *(p for p in TESTS if p != Path(__file__))]
 
         assert [] == [path for path in ours if beside.search(path.read_text())]
 

@@ -43,7 +43,3 @@ async def knock(
         f"{system.origin}/{path}", data=BytesIO(body), headers=headers or {}
     ) as answer:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}
-
-
-def bodies(events: list[Json]) -> list[str]:
-    return [one["payload"]["body"] for one in events]

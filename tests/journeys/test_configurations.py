@@ -9,8 +9,8 @@ import pytest
 from services.simulator import Envelope
 from tests.journeys.connecting import a_link
 from tests.journeys.system import KINDS, PROVIDERS, Json, System
-from tests.journeys.test_webhooks import bodies, registered
 from tests.journeys.visitor import Visitor
+from tests.journeys.webhook_builders import bodies, registered
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,8 +9,9 @@ import uuid
 import pytest
 
 from tests.builders_signed import notion_signed
-from tests.journeys.hook_builders import ASANA, bodies, knock, registered, subscribe
+from tests.journeys.hook_builders import ASANA, knock, registered, subscribe
 from tests.journeys.system import Json, System
+from tests.journeys.webhook_builders import bodies
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,8 +14,9 @@ import pytest
 
 from tests.builders_signed import slack_signed
 from tests.journeys.cli_builders import Shell
-from tests.journeys.hook_builders import ASANA, bodies, knock, registered
+from tests.journeys.hook_builders import ASANA, knock, registered
 from tests.journeys.system import Json, System
+from tests.journeys.webhook_builders import bodies
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

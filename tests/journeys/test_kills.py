@@ -26,8 +26,8 @@ from shared.storage import keys
 from tests.journeys.connecting import is_connected
 from tests.journeys.programs import a_worker, an_ingress, frozen, let_leases_run_out, pids_of
 from tests.journeys.system import CLOSED, Json, System, a_system, until
-from tests.journeys.test_webhooks import bodies
 from tests.journeys.visitor import Visitor
+from tests.journeys.webhook_builders import bodies
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
