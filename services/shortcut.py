@@ -92,6 +92,11 @@ class ShortWay(RequestHandler):
         if self._messages:
             waiter.set_result(None)  # they came meanwhile, and go the long way
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  as aiohttp has it
+        """Do nothing where nothing was paused: aiohttp asks whenever a body ends or is read, and parses once more."""
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
+
     def _process_keepalive(self) -> None:
         if self._request_in_progress:  # to aiohttp, whose task has nothing to do, it looks idle
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout

@@ -60,7 +60,7 @@ class Edge:
 
     name: str
     clock: Clock
-    chance: Chance
+    chance: Chance  # for ids
     log: Log
     metrics: Metrics = field(default_factory=Metrics)
     headers: CIMultiDict[str] = field(default_factory=lambda: CIMultiDict(SECURITY_HEADERS))
@@ -84,7 +84,7 @@ class Edge:
         self.meter(route, told, status).add(seconds)
         self.log.info(
             "http.answered",
-            id=id, method=told, route=route, status=status, seconds=round(seconds, 4),
+            id=id, method=told, route=route, status=status, seconds=int(seconds * 1e4) / 1e4,
         )  # fmt: skip
 
 

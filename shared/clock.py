@@ -14,8 +14,8 @@ import time
 from typing import Protocol
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = tuple(a + b for a in _CROCKFORD for b in _CROCKFORD)
-_40_BITS = (1 << 40) - 1
+_OF_BYTE = (_CROCKFORD * 8).encode()  # 256 is a multiple of 32, so each is as likely
+_STOCK = 8192  # bytes
 
 
 class Clock(Protocol):
@@ -62,6 +62,30 @@ class SystemChance:
         return os.urandom(size)
 
 
+class Stock:
+    """
+    The machine's randomness, drawn for many ids at once: a system call costs more than the rest of an id.
+
+    Not for secrets, since what comes next lies in memory.
+    """
+
+    def __init__(self, chance: Chance) -> None:
+        """Draw from *chance*."""
+        self._chance, self._drawn, self._at = chance, b"", 0
+
+    def fraction(self) -> float:
+        """A float in [0, 1)."""
+        return self._chance.fraction()
+
+    def token(self, size: int) -> bytes:
+        """*size* random bytes, of at most a few dozen."""
+        end = self._at + size
+        if end > len(self._drawn):
+            self._drawn, self._at, end = self._chance.token(_STOCK), 0, size
+        taken, self._at = self._drawn[self._at : end], end
+        return taken
+
+
 def new_id(prefix: str, clock: Clock, chance: Chance) -> str:
     """
     An id that sorts by time: prefix, 48 bits of milliseconds, 80 random bits.
@@ -73,8 +97,8 @@ def new_id(prefix: str, clock: Clock, chance: Chance) -> str:
     >>> new_id("req", At(), Zeros())
     'req_01m3250v000000000000000000'
     """
-    drawn = int.from_bytes(chance.token(10), "big")
-    return f"{prefix}_{_time(int(clock.now() * 1000))}{_base32(drawn >> 40, 8)}{_base32(drawn & _40_BITS, 8)}"
+    drawn = chance.token(16).translate(_OF_BYTE).decode()
+    return f"{prefix}_{_time(int(clock.now() * 1000))}{drawn}"
 
 
 def first_id(prefix: str, ms: int) -> str:
@@ -102,11 +126,4 @@ def time_of(id: str) -> int:
 
 @functools.lru_cache(4)  # the same millisecond comes many times
 def _time(milliseconds: int) -> str:
-    return _base32(milliseconds, 10)
-
-
-def _base32(number: int, characters: int) -> str:
-    """Small numbers, since shifting large ones is what an id costs."""
-    return "".join(
-        [_PAIRS[(number >> shift) & 1023] for shift in range(characters * 5 - 10, -1, -10)]
-    )
+    return "".join([_CROCKFORD[(milliseconds >> shift) & 31] for shift in range(45, -1, -5)])

@@ -77,9 +77,8 @@ _SECRET_NAME = re.compile(
 _QUERY = re.compile(r"(?P<place>(?:https?://|/)[^\s?\"'<>]*)\?[^\s\"'<>]+")
 _USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s/@]*@")
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
-_SUSPICIOUS = ("?", "@", "bearer", "basic")  # without one of these none of the three can match
 HIDDEN = "[hidden]"
-_HARMLESS = frozenset({int, float, bool, type(None)})
+_HARMLESS = frozenset({str, int, float, bool, type(None)})
 
 
 def redacted(_logger: Any, _method: str, event: EventDict) -> EventDict:
@@ -96,20 +95,18 @@ def redacted(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _is_plain(event: EventDict) -> bool:
     """Nearly every line is: no name asks for hiding, and no value holds what one of the patterns needs."""
-    if _has_secret(tuple(event)):
-        return False
-    texts = []
-    for value in event.values():
-        if type(value) is str:
-            texts.append(value)
-        elif type(value) not in _HARMLESS:
-            return False
-    return not _is_suspicious("".join(texts))
+    texts = [value for value in event.values() if type(value) is str]
+    return _has_plain_shape(event) and not _is_suspicious("".join(texts))
+
+
+def _has_plain_shape(event: EventDict) -> bool:
+    return _HARMLESS.issuperset(map(type, event.values())) and not _has_secret(tuple(event))
 
 
 def _is_suspicious(text: str) -> bool:
+    """False where none of the three patterns can match."""
     folded = text.casefold()
-    return any(one in folded for one in _SUSPICIOUS)
+    return "?" in folded or "@" in folded or "bearer" in folded or "basic" in folded
 
 
 @functools.lru_cache(1024)  # each place that logs has its own few names, always the same
@@ -171,12 +168,21 @@ def get_logger(**facts: Any) -> FilteringBoundLogger:
 def _ends(form: str) -> list[Processor]:
     # A trace as text, since the other form writes the local variables, and with them the secrets.
     if form == "json":
-        return [_traced, redacted, structlog.processors.JSONRenderer(_json)]
+        return [_traced, _json]
     return [_traced, redacted, structlog.dev.ConsoleRenderer(colors=False, pad_event_to=24)]
 
 
-def _json(event: Any, **_: Any) -> str:
-    """One line; orjson is many times faster, and refuses text that is no UTF-8."""
+def _json(logger: Any, method: str, event: EventDict) -> str:
+    """One line, redacted. A line of a plain shape is written first, and looked through as a whole."""
+    if _has_plain_shape(event):
+        line = _as_json(event)
+        if not _is_suspicious(line):
+            return line
+    return _as_json(redacted(logger, method, event))
+
+
+def _as_json(event: EventDict) -> str:
+    """orjson is many times faster, and refuses text that is no UTF-8."""
     try:
         return orjson.dumps(event, default=repr, option=orjson.OPT_SORT_KEYS).decode()
     except orjson.JSONEncodeError:

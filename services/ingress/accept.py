@@ -26,27 +26,34 @@ _HOP_BY_HOP = frozenset({
     "transfer-encoding", "upgrade",
 })  # fmt: skip
 _UNUSUAL = frozenset({"expect", "service-worker", "transfer-encoding", "upgrade"})
+_CHANGED = _HOP_BY_HOP | _UNUSUAL | {"cookie"}  # which most requests have none of
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 def headers_of(request: web.Request) -> Headers:
     """The headers as they came, names in lower case, without the hop's own; our cookie is replaced by its hash."""
-    names = [_lower(name) for name, _ in request.raw_headers]
-    return _kept(names, request.raw_headers)
+    return _kept(_read(request.raw_headers))
 
 
 def plain_headers(raw_headers: RawHeaders) -> Headers | None:
     """The same, or None where one of them asks for more than to be stored, or may be read in two ways."""
-    names = [_lower(name) for name, _ in raw_headers]
-    if not _UNUSUAL.isdisjoint(names) or names.count("host") > 1:
+    headers = _read(raw_headers)
+    names = [name for name, _ in headers]
+    if names.count("host") > 1 or names.count("content-length") > 1:
         return None
-    return None if names.count("content-length") > 1 else _kept(names, raw_headers)
+    if _CHANGED.isdisjoint(names):
+        return tuple(headers)
+    return _kept(headers) if _UNUSUAL.isdisjoint(names) else None
 
 
-def _kept(names: list[str], raw_headers: RawHeaders) -> Headers:
+def _read(raw_headers: RawHeaders) -> list[tuple[str, str]]:
+    return [(_lower(name), value.decode("latin-1")) for name, value in raw_headers]
+
+
+def _kept(headers: list[tuple[str, str]]) -> Headers:
     return tuple([
-        (name, masked(value.decode("latin-1")) if name == "cookie" else value.decode("latin-1"))
-        for name, (_, value) in zip(names, raw_headers, strict=True)
+        (name, masked(value) if name == "cookie" else value)
+        for name, value in headers
         if name not in _HOP_BY_HOP
     ])  # fmt: skip
 

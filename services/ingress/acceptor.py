@@ -24,7 +24,9 @@ Outcome = Callable[[Accepted | Exception], None]
 
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
-UNDER_WAY = 2  # calls at a time
+UNDER_WAY = 2  # calls at a time, so that the store has the next one when it ends one
+LONG = 0.002  # seconds: where a call takes longer, the disk does, and one larger call is better than two
+TURNS = 3  # of the loop, until the next call has left: the store shall work while the last one is answered
 PATIENCE = 0.5  # seconds until a request should be on disk
 MOST_WAITING = 1024  # whatever the store can do: they take memory, and this process's time
 _RECENT = 0.2  # how much the last call counts in the average
@@ -46,8 +48,8 @@ class Acceptor:
         self._seconds = 0.0  # that a call takes, on average
         self._most = MOST_WAITING if patience else sys.maxsize
         self._waiting: deque[tuple[Accept, Outcome]] = deque()
-        self._senders: set[asyncio.Task[None]] = set()
-        self._under_way = 0
+        self._calls: set[asyncio.Task[None]] = set()
+        self._under_way, self._most_under_way, self._is_leaving = 0, UNDER_WAY, False
 
     @property
     def is_crowded(self) -> bool:
@@ -63,22 +65,33 @@ class Acceptor:
     def submit(self, one: Accept, then: Outcome) -> None:
         """Call *then* when *one* is durable, or with what went wrong; never before this has returned."""
         self._waiting.append((one, then))
-        if self._under_way < UNDER_WAY:
-            self._under_way += 1
-            sender = asyncio.create_task(self._send())
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+        self._send()
 
-    async def _send(self) -> None:
-        while batch := self._batch():
-            for then, outcome in await self._outcomes(batch):
-                try:
-                    then(outcome)
-                except Exception as error:  # noqa: BLE001 - a bug there must not keep the others waiting
-                    _report(error)
-        self._under_way -= (
-            1  # at once: whoever comes from now on finds nobody who would take it along
-        )
+    def _send(self) -> None:
+        """Begin another call where there may be one; it takes what has come until it leaves."""
+        if self._is_leaving or self._under_way >= self._most_under_way:
+            return
+        self._is_leaving = True
+        self._under_way += 1
+        call = asyncio.create_task(self._carry())
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _carry(self) -> None:
+        self._is_leaving, batch = False, self._batch()
+        if self._waiting:
+            self._send()  # more than one call takes
+        outcomes = await self._outcomes(batch)
+        self._under_way -= 1
+        if self._waiting:
+            self._send()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+        for then, outcome in outcomes:
+            try:
+                then(outcome)
+            except Exception as error:  # noqa: BLE001 - a bug there must not keep the others waiting
+                _report(error)
 
     def _learn(self, seconds: float) -> None:
         """
@@ -86,9 +99,10 @@ class Acceptor:
 
         One call's worth may always wait, so that the store has something to do.
         """
+        self._most_under_way = UNDER_WAY if seconds < LONG else 1
         self._seconds += _RECENT * (seconds - self._seconds)
         if self._patience and self._seconds:
-            in_time = int((self._patience / self._seconds - 1) * MOST * UNDER_WAY)
+            in_time = int((self._patience / self._seconds - 1) * MOST * self._most_under_way)
             self._most = min(MOST_WAITING, max(MOST, in_time))
 
     async def _outcomes(

@@ -20,7 +20,7 @@ from services.ingress.refusals import follow
 from services.ingress.short import ShortWebhooks
 from services.listener import Limits, serve
 from services.web import Edge
-from shared.clock import SystemChance, SystemClock
+from shared.clock import Stock, SystemChance, SystemClock
 from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
@@ -45,7 +45,8 @@ async def run(settings: Settings) -> None:
         store = await connect(settings.redis_url, patience=30.0)
         stack.push_async_callback(store.close)
         await settle_layout(store)
-        edge = Edge(name="ingress", clock=SystemClock(), chance=SystemChance(), log=log)
+        ids = Stock(SystemChance())
+        edge = Edge(name="ingress", clock=SystemClock(), chance=ids, log=log)
         ports = await _ports(settings, store, stack)
         app = ingress_app(edge, ports, _is_ready(store))
         at = settings.ingress_bind

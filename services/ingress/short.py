@@ -114,7 +114,7 @@ class ShortWebhooks:
         to, ports = head.to, self._ports
         if len(body) > to.door.body_limit:
             return False
-        id = new_id("call", ports.clock, ports.chance)
+        id = new_id("call", ports.clock, self._edge.chance)
         raw = RawRequest(
             id=f"req{id[4:]}",
             door=to.kind,

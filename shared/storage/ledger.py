@@ -65,24 +65,18 @@ class Ledger:
 
     async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
         """Store all of *accepts*. When this returns, what is `stored` is on disk (AOF `always`)."""
+        sorts: dict[tuple[str, ...], int] = {}
         flat: list[Part] = []
         for one in accepts:
-            flat += (one.id, one.job, one.body, one.dedupe)
-            flat += (one.integration, one.lane, one.installation, one.bot)
-        flat[:0] = (
-            self._limits.records,
-            self._limits.bytes,
-            _ms(DEDUPE_LIFETIME),
-            len(accepts),
-        )
-        reply = await self._store.scripts.run_fast("accept", flat)
-        said = zip(accepts, reply[::2], reply[1::2], strict=True)
-        return [
-            Accepted(status="stored", id=one.id)
-            if status == b"stored"
-            else Accepted(status=_text(status), id=_text(id))  # type: ignore[arg-type]
-            for one, status, id in said
-        ]
+            sort = (one.job, one.integration, one.lane, one.installation, one.bot)
+            flat += (one.id, sorts.setdefault(sort, len(sorts) + 1), one.dedupe, one.body)
+        head = (self._limits.records, self._limits.bytes, _ms(DEDUPE_LIFETIME), len(accepts))
+        args = (*head, len(sorts), *[part for sort in sorts for part in sort], *flat)
+        reply = await self._store.scripts.run_fast("accept", args)
+        accepted = [Accepted(status="stored", id=one.id) for one in accepts]
+        for place, status, id in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
+            accepted[place - 1] = Accepted(status=_text(status), id=_text(id))  # type: ignore[arg-type]
+        return accepted
 
     async def claim(
         self, worker: str, limit: int, lease: timedelta = LEASE, *, alone: bool = True

@@ -71,6 +71,33 @@ async def test_what_arrives_while_calls_are_under_way_goes_together(ledger: Slow
     assert UNDER_WAY == ledger.most_under_way
 
 
+async def test_a_store_that_takes_its_time_gets_one_call_at_a_time(ledger: SlowLedger) -> None:
+    """What is slow then is the disk, and two calls that follow each other wait for it twice."""
+    acceptor = Acceptor(ledger)
+    (first,) = await _accept(acceptor, 0)  # which takes longer than `LONG`
+    ledger.may_answer.set()
+    await first
+    ledger.may_answer.clear()
+    tasks = [task for n in (1, 2, 3) for task in await _accept(acceptor, n)]
+    ledger.may_answer.set()
+    await asyncio.gather(*tasks)
+
+    assert 1 == ledger.most_under_way
+    assert [["req_0"], ["req_1"], ["req_2", "req_3"]] == ledger.calls
+
+
+async def test_the_next_call_leaves_before_the_last_one_is_answered(ledger: SlowLedger) -> None:
+    acceptor, seen = Acceptor(ledger), list[int]()
+    accepts = [Accept(id=f"req_{n}", job="webhook", body=b"x", lane="l") for n in range(3)]
+    for one in accepts:
+        acceptor.submit(one, lambda _: seen.append(len(ledger.calls)))
+        await asyncio.sleep(0.01)
+    ledger.may_answer.set()
+    await asyncio.sleep(0.01)
+
+    assert [3, 3, 3] == seen
+
+
 async def test_what_arrives_in_the_moment_when_calls_end_waits_for_nobody(
     ledger: SlowLedger,
 ) -> None:

@@ -34,7 +34,7 @@ SECRETS = {
     "body": b"x0x", "headers": {"a": "x0x"}, "query": "x0x", "code_verifier": "x0x", "api_key": "x0x",
     "nested": {"password": "x0x", "deep": [{"token": "x0x"}]}, "url": "https://a.example/b?code=x0x",
     "path": "/oauth?state=x0x", "store": "redis://user:x0x@host/0", "given": "Bearer x0x.x0x-x0x",
-    "urls": ["https://a.example?x0x"],
+    "urls": ["https://a.example?x0x"], "broken": "Bearer\nx0x.x0x-x0x", "wide": "Bearer\u00a0x0x.x0x-x0x",
 }  # fmt: skip
 
 
@@ -43,6 +43,16 @@ class TestALine:
     def test_holds_no_secret_wherever_it_was_put(self, lines: io.StringIO, form: str) -> None:
         telemetry.configure(LogSettings("info", form), to=lines)
         telemetry.get_logger().info("call.made", **SECRETS)
+
+        assert "call.made" in lines.getvalue()
+        assert "x0x" not in lines.getvalue()
+
+    @pytest.mark.parametrize("name", SECRETS)
+    def test_holds_no_secret_that_came_alone(
+        self, lines: io.StringIO, form: str, name: str
+    ) -> None:
+        telemetry.configure(LogSettings("info", form), to=lines)
+        telemetry.get_logger().info("call.made", **{name: SECRETS[name]})
 
         assert "call.made" in lines.getvalue()
         assert "x0x" not in lines.getvalue()
@@ -188,6 +198,26 @@ class TestMetrics:
             assert 'route="/x",status="200"} 300.0' in page
             assert 'waypost_http_seconds_count{program="ingress",route="/x"} 300.0' in page
             assert 'waypost_http_seconds_sum{program="ingress",route="/x"} 150.0' in page
+
+    @pytest.mark.parametrize("seconds", [0.0, 0.001, 0.0011, 0.7, 30, 31])
+    def test_what_a_meter_collects_is_in_the_same_buckets(self, seconds: float) -> None:
+        one, other = Metrics(), Metrics()
+        labels = {"program": "ingress", "route": "/x"}
+        one.meter(
+            ("http_requests_total", {**labels, "method": "GET", "status": "200"}),
+            ("http_seconds", labels),
+        ).add(seconds)
+        other.observe("http_seconds", seconds, **labels)
+        told, expected = (
+            [
+                line
+                for line in page.page().decode().splitlines()
+                if "http_seconds_bucket" in line
+            ]
+            for page in (one, other)
+        )
+
+        assert expected == told
 
     def test_a_name_or_kind_that_does_not_exist_fails_at_once(self) -> None:
         with pytest.raises(KeyError):

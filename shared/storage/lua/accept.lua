@@ -1,15 +1,19 @@
--- accept(most records, most bytes, dedupe lifetime ms, n, then per request:
---        id, job, body, dedupe key, integration, lane, installation, bot) -> {status, id, …}
--- Stores every request or says why not: stored | duplicate | revived | full. Calling twice with the same id is one request.
-local most, most_bytes, lifetime, n = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+-- accept(most records, most bytes, dedupe lifetime ms, n, k, then k sorts: job, integration, lane, installation, bot;
+--        then per request: id, its sort (from 1), dedupe key, body) -> {place (from 1), status, id, …}
+-- Stores every request or says why not: duplicate | revived | full. Calling twice with the same id is one request.
+-- Each command costs more than what it does, so whatever the requests have in common is asked and written once.
+local most, most_bytes, lifetime, n, sorts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local FIRST, SORT, SIZE = 6 + sorts * 5, 1, 4
+local MOST_TEXTS = 2000 -- of one MSET; Lua hands on some thousands
 local replies, stored, again = {}, 0, 0
 
+-- The records and bytes that are open. The keys are counted first: a record has two at least, so where there are fewer than
+-- *most*, its number does not matter.
 local function open_load()
   local open, records, bytes = {'ready', 'leased', 'retrying', 'waiting', 'parked'}, 0, 0
-  for i, size in ipairs(redis.call('HMGET', P .. 'bytes', unpack(open))) do
-    records = records + redis.call('ZCARD', P .. 'state:' .. open[i])
-    bytes = bytes + tonumber(size or 0)
-  end
+  for _, size in ipairs(redis.call('HMGET', P .. 'bytes', unpack(open))) do bytes = bytes + tonumber(size or 0) end
+  if redis.call('DBSIZE') + n <= most then return 0, bytes end
+  for _, state in ipairs(open) do records = records + redis.call('ZCARD', P .. 'state:' .. state) end
   return records, bytes
 end
 
@@ -24,16 +28,29 @@ local function revived(id)
   return found
 end
 
--- What is known of request *id* before it is stored; the first of two that come in one call counts.
-local ids, copies = {}, {}
+-- The first copies of the deliveries, and whether any of the requests without a delivery key may be known, in two questions.
+local ids, copies, may_be_known = {}, {}, false
 
+local function look_up()
+  local keys, names, bare = {}, {}, {}
+  for a = FIRST, FIRST + (n - 1) * SIZE, SIZE do
+    local dedupe = ARGV[a + 2]
+    if dedupe == '' then bare[#bare + 1] = record(ARGV[a])
+    else keys[#keys + 1], names[#names + 1] = P .. 'dedupe:' .. dedupe, dedupe end
+  end
+  if #bare > 0 then may_be_known = redis.call('EXISTS', unpack(bare)) > 0 end
+  if #keys == 0 then return end
+  for i, first in ipairs(redis.call('MGET', unpack(keys))) do copies[names[i]] = first or nil end
+end
+
+-- What is known of request *id* before it is stored; the first of two that come in one call counts.
 local function known_as(id, dedupe)
   if ids[id] then return 'stored', id end
   if dedupe == '' then
-    if redis.call('EXISTS', record(id)) == 1 then return 'stored', id end
+    if may_be_known and redis.call('EXISTS', record(id)) == 1 then return 'stored', id end
     return nil
   end
-  local first = copies[dedupe] or redis.call('GET', P .. 'dedupe:' .. dedupe)
+  local first = copies[dedupe]
   if not first then return nil end
   if first == id then return 'stored', id end
   if ids[first] then return 'duplicate', first end
@@ -41,42 +58,56 @@ local function known_as(id, dedupe)
   return revived(first) and 'revived' or 'duplicate', first
 end
 
+look_up()
 local records, bytes = open_load()
 local fresh, tickets = {}, {}
-for i = 0, n - 1 do
-  local a = 5 + i * 8
-  local id, body, dedupe = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+for i = 1, n do
+  local a = FIRST + (i - 1) * SIZE
+  local id, dedupe, size = ARGV[a], ARGV[a + 2], #ARGV[a + 3]
   local status, known = known_as(id, dedupe)
-  if not status and (records >= most or bytes + #body > most_bytes) then status, known = 'full', '' end
+  if not status and (records >= most or bytes + size > most_bytes) then status, known = 'full', '' end
   if not status then
-    status, known = 'stored', id
-    records, bytes, stored = records + 1, bytes + #body, stored + 1
+    records, bytes, stored = records + 1, bytes + size, stored + 1
     ids[id], copies[dedupe] = true, id
-    fresh[stored], tickets[stored] = a, {id, ARGV[a + 5]}
+    fresh[stored], tickets[stored] = a, {id, ARGV[3 + ARGV[a + SORT] * 5]}
+  elseif status ~= 'stored' then
+    if status == 'revived' then again = again + 1 end
+    replies[#replies + 1], replies[#replies + 2], replies[#replies + 3] = i, status, known
   end
-  if status == 'revived' then again = again + 1 end
-  replies[#replies + 1] = status
-  replies[#replies + 1] = known
+end
+
+-- The fields of a record; what its sort leaves empty has none.
+local now = string.format('%d', NOW)
+local function fields_of(sort, seq, size, dedupe)
+  local s = 1 + sort * 5
+  local fields = {'job', ARGV[s], 'state', 'ready', 'at', now, 'changed', now, 'bytes', size, 'seq', seq,
+    'integration', ARGV[s + 1], 'lane', ARGV[s + 2]}
+  if ARGV[s + 3] ~= '' then fields[17], fields[18] = 'installation', ARGV[s + 3] end
+  if ARGV[s + 4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'bot', ARGV[s + 4] end
+  if dedupe ~= '' then fields[#fields + 1], fields[#fields + 2] = 'dedupe', dedupe end
+  return fields
 end
 
 if stored > 0 then
   local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
+  local texts, m = {}, 0
   for i, a in ipairs(fresh) do
-    local id, body, dedupe = ARGV[a], ARGV[a + 2], ARGV[a + 3]
-    redis.call('HSET', record(id), 'job', ARGV[a + 1], 'state', 'ready', 'at', NOW, 'changed', NOW,
-      'bytes', #body, 'seq', before + i, 'integration', ARGV[a + 4], 'lane', ARGV[a + 5],
-      'installation', ARGV[a + 6], 'bot', ARGV[a + 7],
-      unpack(dedupe ~= '' and {'dedupe', dedupe} or {}))
-    redis.call('SET', P .. 'body:' .. id, body)
+    local id, dedupe, body = ARGV[a], ARGV[a + 2], ARGV[a + 3]
+    redis.call('HSET', record(id), unpack(fields_of(ARGV[a + SORT], before + i, #body, dedupe)))
     if dedupe ~= '' then redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime) end
-    ticket(id)
-    moving(id, nil, 'ready', NOW, #body)
+    texts[m + 1], texts[m + 2] = P .. 'body:' .. id, body
+    texts[m + 3], texts[m + 4] = ticket_of(id)
+    m = m + 4
+    if m == MOST_TEXTS or i == stored then
+      redis.call('MSET', unpack(texts, 1, m))
+      m = 0
+    end
+    moving(id, nil, 'ready', now, #body)
   end
   moved()
   enqueue_all(tickets)
   local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
-  redis.call('HINCRBY', minute, 'accepted', stored)
-  redis.call('EXPIRE', minute, 3900)
+  if redis.call('HINCRBY', minute, 'accepted', stored) == stored then redis.call('EXPIRE', minute, 3900) end
 end
 if stored + again > 0 then wake() end
 return replies

@@ -64,11 +64,11 @@ end
 
 local function enqueue(id, lane) enqueue_all({{id, lane}}) end
 
--- The job that arq's own tools read; it names the record and holds nothing else.
-local function ticket(id)
-  redis.call('SET', 'arq:job:' .. TAG .. id,
-    '{"t":null,"f":"carry","a":["' .. id .. '"],"k":{},"et":' .. string.format('%d', NOW) .. '}')
-end
+-- The job that arq's own tools read, and its key; it names the record and holds nothing else.
+local ticket_end = '"],"k":{},"et":' .. string.format('%d', NOW) .. '}'
+local function ticket_of(id) return 'arq:job:' .. TAG .. id, '{"t":null,"f":"carry","a":["' .. id .. ticket_end end
+
+local function ticket(id) redis.call('SET', ticket_of(id)) end
 
 local function without_ticket(id)
   redis.call('UNLINK', 'arq:job:' .. TAG .. id, P .. 'journal:' .. id)
