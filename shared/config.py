@@ -67,6 +67,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("workers", read.workers, "1", "workers that `up` starts"),
     Variable("seal_webhooks", read.switch, "off", "webhooks too are stored readable by workers only: on or off"),
     Variable("retention", retention, DEFAULT, "how long, and how much, of what is closed is kept; write what differs"),
+    Variable("open_records", read.number, "1000000", "requests that may wait or be under way; more get 503"),
+    Variable("open_bytes", read.size, "4GB", "the same in bytes (KB, MB, GB)"),
     Variable("log", read.log, "info", "level and form of the log, as in `debug,json`"),
     Variable("simulator_url", read.origin, "", "for demo and tests: a private origin that provider calls may reach"),
     Variable("failpoint", str, "", "for tests: kill the process at a named place"),
@@ -97,6 +99,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     workers: int
     seal_webhooks: bool
     retention: Retention
+    open_records: int
+    open_bytes: int
     log: LogSettings
     simulator_url: str
     failpoint: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,6 +20,8 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMS = ("console", "json")
 _SHORTEST_TOKEN = 16
 _MOST_WORKERS = 64
+_SIZES = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_SIZE = re.compile(r"([0-9]{1,9})\s*(KB|MB|GB)")
 _SWITCH = {"on": True, "off": False}
 
 
@@ -267,6 +270,28 @@ def patience(text: str) -> float:
             "write a number from 0 to 60, such as 0.5",
         )
     return seconds
+
+
+def size(text: str) -> int:
+    """
+    Read bytes, as KB, MB or GB of 1024.
+
+    >>> size("4GB") == 4 << 30
+    True
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise Unreadable(f"{_shown(text)} is no size", "write KB, MB or GB, such as 4GB")
+    return int(found[1]) * _SIZES[found[2]]
+
+
+def number(text: str) -> int:
+    """Read how many, one or more."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 12 or int(text) < 1:
+        raise Unreadable(
+            f"{_shown(text)} is no number", "write a whole number, such as 1000000"
+        )
+    return int(text)
 
 
 def log(text: str) -> LogSettings:

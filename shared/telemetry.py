@@ -44,6 +44,7 @@ EVENTS: Final[dict[str, str]] = {
     "store.exited": "the embedded Valkey ended by itself and is started again: exit code",
     "store.stopped": "the embedded Valkey has been stopped",
     "store.promise": "what a 2xx is worth on this store: durable",
+    "store.problem": "a setting of the store that weakens the promise or will do harm: problem, fix",
     "store.unavailable": "the store does not answer; what is under way is tried again: worker, error",
     "store.pressure": "the store is nearly full, or no longer: full, used, maxmemory (bytes)",
     "record.settled": "a record ended, or comes again: record, job, integration, attempt, outcome, reason, seconds",

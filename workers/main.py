@@ -36,7 +36,7 @@ from shared.storage.handshakes import Handshakes
 from shared.storage.installations import Installations
 from shared.storage.later import Later
 from shared.storage.layout import settle_layout
-from shared.storage.ledger import Ledger
+from shared.storage.ledger import Ledger, Limits
 from shared.storage.renewals import Renewals
 from shared.storage.schedule import Schedule
 from shared.storage.states import States
@@ -93,7 +93,7 @@ async def start(ctx: dict[str, Any]) -> None:
         stack.push_async_callback(store.close)
         await settle_layout(store)
         tools = await _tools(settings, store, stack)
-        ledger = Ledger(store)
+        ledger = _ledger(settings, store)
         clock, chance = SystemClock(), SystemChance()
         ctx["ledger"] = ledger
         ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
@@ -117,8 +117,19 @@ async def start(ctx: dict[str, Any]) -> None:
             tell_for_ever(Later(store), ledger),
         ):
             stack.callback(asyncio.create_task(work).cancel)
-        log.info("store.promise", durable=(await promise(store)).durable)
+        await _tell_promise(store)
         ctx["stack"] = stack.pop_all()
+
+
+def _ledger(settings: Settings, store: Store) -> Ledger:
+    return Ledger(store, Limits(records=settings.open_records, bytes=settings.open_bytes))
+
+
+async def _tell_promise(store: Store) -> None:
+    promised = await promise(store)
+    log.info("store.promise", durable=promised.durable)
+    for one in promised.problems:
+        log.warning("store.problem", problem=one.problem, fix=one.fix)
 
 
 async def stop(ctx: dict[str, Any]) -> None:
@@ -141,7 +152,7 @@ async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Too
     stack.push_async_callback(provider.close)
     stack.push_async_callback(admin.close)
     return Tools(
-        ledger=Ledger(store),
+        ledger=_ledger(settings, store),
         catalogue=Catalogue(Definitions(store), clock),
         keysets=KeySets(provider, clock),
         installations=Installations(store, vault),

@@ -35,4 +35,4 @@ async def sweep_for_ever(ledger: Sweeps, retention: Retention) -> None:
             removed = unmatched = 0
         if removed or unmatched:
             log.info("ledger.swept", removed=removed, unmatched=unmatched)
-        await asyncio.sleep(PAUSE if removed < AT_A_TIME else SHORT_PAUSE)
+        await asyncio.sleep(PAUSE if max(removed, unmatched) < AT_A_TIME else SHORT_PAUSE)

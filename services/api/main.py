@@ -22,6 +22,7 @@ from shared.programs import ended, told_to_stop
 from shared.secret import KeyRing
 from shared.storage.connection import connect
 from shared.storage.layout import settle_layout
+from shared.storage.ledger import Limits
 from shared.telemetry import configure
 from shared.vrl.pool import VrlPool
 
@@ -60,6 +61,7 @@ def _told(settings: Settings) -> ApiSettings:
         admin_token=settings.admin_token,
         return_to=settings.return_to,
         allow_loopback=may_reach("127.0.0.1", settings.egress_allow),
+        most_open=Limits(records=settings.open_records, bytes=settings.open_bytes),
     )
 
 

@@ -27,7 +27,7 @@ from shared.storage.handshakes import Handshakes
 from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.later import Later
-from shared.storage.ledger import Ledger
+from shared.storage.ledger import Ledger, Limits
 from shared.storage.objects import Objects
 from shared.storage.renewals import Renewals
 from shared.storage.schedule import Schedule
@@ -48,6 +48,7 @@ class ApiSettings:
     return_to: tuple[str, ...] = ()  # origins a connect page may send people to
     allow_loopback: bool = False  # definitions may name http providers on this machine
     calls_a_second: int = USUAL  # of one installation, on the runtime API
+    most_open: Limits = field(default_factory=Limits)  # before a call that stores work gets 503
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,8 @@ def ports_over(
     store: Store, settings: ApiSettings, edge: Edge, ring: KeyRing, scripts: Scripts
 ) -> ApiPorts:
     """Everything a call may touch, over one store."""
-    vault, definitions, ledger = Vault(store, ring), Definitions(store), Ledger(store)
+    vault, definitions = Vault(store, ring), Definitions(store)
+    ledger = Ledger(store, settings.most_open)
     return ApiPorts(
         settings=settings,
         edge=edge,

@@ -181,8 +181,8 @@ def where(system: System) -> dict[str, str]:
 
 
 def _warn(promised: Promise) -> None:
-    """Say loudly what a 2xx is worth less than it should be."""
-    if promised.durable:
+    """Say loudly what a 2xx is worth less than it should be, and what else is wrong with the store."""
+    if not promised.problems:
         return
     lines = [f"WARNING: {promised.sentence}"]
     lines += [f"  {one.problem}\n  fix: {one.fix}" for one in promised.problems]

@@ -31,6 +31,7 @@ from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
+from shared.storage.ledger import Limits as Open
 from shared.telemetry import configure
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def _limits(settings: Settings) -> Limits:
 
 
 async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> IngressPorts:
-    ledger, clock, chance = Ledger(store), SystemClock(), SystemChance()
+    most = Open(records=settings.open_records, bytes=settings.open_bytes)
+    ledger, clock, chance = Ledger(store, most), SystemClock(), SystemChance()
     inbox = Inbox(ledger, chance.token(16).hex())
     inbox.start()
     stack.push_async_callback(inbox.close)

@@ -32,7 +32,7 @@ _SENTENCES = {
 
 
 class Problem(Struct, frozen=True):
-    """One setting that weakens the promise, and what to do."""
+    """One setting that weakens the promise, or will do harm one day, and what to do."""
 
     problem: str
     fix: str
@@ -60,17 +60,17 @@ def judged(facts: Mapping[str, Any], settings: Mapping[str, str]) -> Promise:
     *facts* are `INFO`'s, *settings* are `CONFIG GET`'s, or less where the server does not tell.
     """
     mode = _mode(settings)
-    problems = (
+    weak = (
         *_version(facts),
         *_persistence(mode, settings),
         *_eviction(settings),
         *_disk(facts),
     )
     return Promise(
-        durable=mode == "always" and not problems,
+        durable=mode == "always" and not weak,
         sentence=_SENTENCES[mode],
         server=" ".join(_server(facts)),
-        problems=problems,
+        problems=(*weak, *_bound(facts, settings)),
     )
 
 
@@ -125,6 +125,17 @@ def _eviction(settings: Mapping[str, str]) -> tuple[Problem, ...]:
         return ()
     problem = f"maxmemory-policy is {policy}: a full store may throw accepted requests away"
     return (Problem(problem, "set `maxmemory-policy noeviction`"),)
+
+
+def _bound(facts: Mapping[str, Any], settings: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Without a bound an ingress cannot tell that the store is nearly full: it grows until its machine kills it."""
+    if str(settings.get("maxmemory", facts.get("maxmemory", _UNREADABLE))) != "0":
+        return ()
+    problem = (
+        "the store has no maxmemory, so that nothing is turned away before its machine is full"
+    )
+    fix = "set `maxmemory` to what it may use, such as half of its machine: from nine tenths of it on, senders get 503"
+    return (Problem(problem, fix),)
 
 
 def _disk(facts: Mapping[str, Any]) -> tuple[Problem, ...]:

@@ -58,6 +58,12 @@ class TestThePromises:
         )  # fmt: skip
         assert ["valkey:/data"] == SERVICES["valkey"]["volumes"]
 
+    def test_the_store_has_a_bound_at_which_nothing_new_is_taken(self) -> None:
+        flags = SERVICES["valkey"]["command"]
+        told = dict(zip(flags[1::2], flags[2::2], strict=True))
+
+        assert "${STORE_MEMORY:-2gb}" == told["--maxmemory"]
+
     @pytest.mark.parametrize("name", sorted(SERVICES))
     def test_nothing_runs_as_root(self, name: str) -> None:
         """Ours by the image's USER; no service may gain what it does not have."""

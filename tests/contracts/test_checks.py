@@ -10,7 +10,7 @@ from shared.storage.embedded import EmbeddedValkey
 
 DURABLE = {
     "appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction",
-    "no-appendfsync-on-rewrite": "no",
+    "no-appendfsync-on-rewrite": "no", "maxmemory": "1073741824",
 }  # fmt: skip
 REDIS_7 = {"redis_version": "7.0.15", "aof_last_write_status": "ok"}
 
@@ -41,6 +41,23 @@ def test_each_weakness_is_one_problem_with_a_fix(
     assert not promise.durable
     assert [problem in one.problem for one in promise.problems] == [True]
     assert promise.problems[0].fix
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings"), [({}, {"maxmemory": "0"}), ({"maxmemory": 0}, {})]
+)
+def test_a_store_without_a_bound_is_durable_and_a_problem_all_the_same(
+    facts: dict[str, int], settings: dict[str, str]
+) -> None:
+    """What is taken in is on disk; but nothing tells the door when to take nothing more."""
+    told = {name: value for name, value in DURABLE.items() if name != "maxmemory"}
+    promise = checks.judged({**REDIS_7, **facts}, {**told, **settings})
+
+    assert promise.durable
+    assert ["the store has no maxmemory"] == [
+        one.problem.partition(",")[0] for one in promise.problems
+    ]
+    assert "maxmemory" in promise.problems[0].fix
 
 
 def test_a_valkey_is_never_too_old() -> None:

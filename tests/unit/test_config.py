@@ -76,6 +76,19 @@ class TestWhereSettingsComeFrom:
             with pytest.raises(SetupFailed, match="WAYPOST_INGRESS_PATIENCE.*seconds"):
                 settings(tmp_path, INGRESS_PATIENCE=wrong)
 
+    def test_how_much_may_be_open_is_a_number_and_a_size(self, tmp_path: Path) -> None:
+        usual = settings(tmp_path)
+        other = settings(tmp_path, OPEN_RECORDS="5000", OPEN_BYTES="300MB")
+
+        assert (1_000_000, 4 << 30) == (usual.open_records, usual.open_bytes)
+        assert (5000, 300 << 20) == (other.open_records, other.open_bytes)
+        for wrong in ("0", "-1", "many", "1e6", "٣"):
+            with pytest.raises(SetupFailed, match="WAYPOST_OPEN_RECORDS.*number"):
+                settings(tmp_path, OPEN_RECORDS=wrong)
+        for wrong in ("4", "4TB", "-1GB", "all"):
+            with pytest.raises(SetupFailed, match="WAYPOST_OPEN_BYTES.*size"):
+                settings(tmp_path, OPEN_BYTES=wrong)
+
     def test_a_secret_may_lie_in_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("0123456789abcdef\n")
 
