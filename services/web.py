@@ -23,6 +23,7 @@ from shared.errors import WaypostError
 from shared.metrics import CONTENT_TYPE, Meter, Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Say = Callable[[str, float], None]
 Check = Callable[[], Awaitable[Mapping[str, Any]]]  # raises, or tells facts for people
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -64,28 +65,38 @@ class Edge:
     log: Log
     metrics: Metrics = field(default_factory=Metrics)
     headers: CIMultiDict[str] = field(default_factory=lambda: CIMultiDict(SECURITY_HEADERS))
-    _meters: dict[tuple[str, str, int], Meter] = field(default_factory=dict)
-
-    def meter(self, route: str, method: str, status: int) -> Meter:
-        """What counts such answers, and their times."""
-        key = (route, method, status)
-        if key not in self._meters:
-            labels = {"program": self.name, "route": route}
-            told_apart = {**labels, "method": method, "status": str(status)}
-            self._meters[key] = self.metrics.meter(
-                ("http_requests_total", told_apart), ("http_seconds", labels)
-            )
-        return self._meters[key]
+    _tellers: dict[tuple[str, str, int], tuple[Meter, Say]] = field(default_factory=dict)
 
     def tell(self, id: str, method: str, route: str, status: int, started: float) -> None:
         """Count and log one answer; *route* is a template, since paths hold tokens and names of strangers."""
         seconds = self.clock.monotonic() - started
         told = method if method in hdrs.METH_ALL else "other"
-        self.meter(route, told, status).add(seconds)
-        self.log.info(
-            "http.answered",
-            id=id, method=told, route=route, status=status, seconds=int(seconds * 1e4) / 1e4,
-        )  # fmt: skip
+        teller = self._tellers.get((route, told, status))
+        meter, say = teller or self._teller(route, told, status)
+        meter.add(seconds)
+        say(id, int(seconds * 1e4) / 1e4)
+
+    def _teller(self, route: str, method: str, status: int) -> tuple[Meter, Say]:
+        """What counts such answers and their times, and writes their lines; kept, since each is made many times."""
+        labels = {"program": self.name, "route": route}
+        meter = self.metrics.meter(
+            ("http_requests_total", {**labels, "method": method, "status": str(status)}),
+            ("http_seconds", labels),
+        )
+        made = self._tellers[route, method, status] = (
+            meter,
+            _saying(self.log, method, route, status),
+        )
+        return made
+
+
+def _saying(log: Log, method: str, route: str, status: int) -> Say:
+    if repeated := getattr(log, "repeated", None):
+        say: Say = repeated("http.answered", method=method, route=route, status=status)
+        return say
+    return lambda id, seconds: log.info(
+        "http.answered", id=id, method=method, route=route, status=status, seconds=seconds
+    )
 
 
 def web_app(edge: Edge) -> web.Application:

@@ -150,7 +150,7 @@ def configure(
     target = to or sys.stderr
     form = settings.form or ("console" if target.isatty() else "json")
     level = logging.getLevelNamesMapping()[settings.level.upper()]
-    before: list[Processor] = [_marked(program, time_ns)]
+    before: list[Processor] = [_Marks(program, time_ns)]
     structlog.configure(
         processors=[*before, *_ends(form)],
         wrapper_class=_logger_from(level),
@@ -198,26 +198,33 @@ def _traced(logger: Any, method: str, event: EventDict) -> EventDict:
     )
 
 
-def _marked(program: str, time_ns: Callable[[], int]) -> Processor:
-    """Level, time and program; the text of a second is made once a second."""
-    current, text = -1, ""
+class _Marks:
+    """Level, time and program, put into each event."""
 
-    def mark(_logger: Any, method: str, event: EventDict) -> EventDict:
-        nonlocal current, text
-        second, nanos = divmod(time_ns(), 1_000_000_000)
-        if second != current:
-            current, text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    def __init__(self, program: str, time_ns: Callable[[], int]) -> None:
+        self._program, self._time_ns = program, time_ns
+        self._second, self._text = -1, ""
+
+    def __call__(self, _logger: Any, method: str, event: EventDict) -> EventDict:
         event["level"] = method
-        event["timestamp"] = f"{text}.{nanos // 1000:06d}Z"
-        if program:
-            event.setdefault("program", program)
+        event["timestamp"] = self.now()
+        if self._program:
+            event.setdefault("program", self._program)
         return event
 
-    return mark
+    def now(self) -> str:
+        """The time as lines have it; the text of a second is made once a second."""
+        second, nanos = divmod(self._time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{nanos // 1000:06d}Z"
 
 
 class _Logger(structlog.BoundLoggerBase):
     """From a call to its line in one step; structlog's own takes four, and every request writes a line."""
+
+    _is_silent = False  # to `info`
 
     def debug(self, event: str, **facts: Any) -> None:
         self._say("debug", event, facts)
@@ -238,10 +245,28 @@ class _Logger(structlog.BoundLoggerBase):
         self._say("critical", event, facts)
 
     def _say(self, method: str, event: str, facts: dict[str, Any]) -> None:
+        getattr(self._logger, method)(self._line(method, event, facts))
+
+    def _line(self, method: str, event: str, facts: dict[str, Any]) -> Any:
         line: Any = {**self._context, **facts, "event": event}
         for step in self._processors:
             line = step(self._logger, method, line)
-        getattr(self._logger, method)(line)
+        return line
+
+    def repeated(self, event: str, **facts: Any) -> Callable[[str, float], None]:
+        """
+        `info`, for a line that is written for every request and differs in its `id` and `seconds` alone.
+
+        The rest of it is made and redacted once. An id is one of ours, so nothing in it has to be escaped or hidden.
+        """
+        marks, *_, last = self._processors
+        if not isinstance(marks, _Marks) or last is not _json or self._is_silent:
+            return lambda id, seconds: self.info(event, id=id, seconds=seconds, **facts)
+        holes = {"id": "<id>", "seconds": "<seconds>", "timestamp": "<timestamp>"}
+        made = _json(None, "", {**orjson.loads(self._line("info", event, facts)), **holes})
+        form = made.replace("%", "%%").replace("<id>", "%s").replace("<timestamp>", "%s")
+        form, say = form.replace('"<seconds>"', "%r"), self._logger.info
+        return lambda id, seconds: say(form % (id, seconds, marks.now()))
 
 
 def _logger_from(level: int) -> type[_Logger]:
@@ -254,7 +279,8 @@ def _logger_from(level: int) -> type[_Logger]:
     def say_nothing(_logger: _Logger, _event: str, **_facts: Any) -> None:
         return None
 
-    return type("Logger", (_Logger,), dict.fromkeys(silent, say_nothing))
+    changed = {**dict.fromkeys(silent, say_nothing), "_is_silent": "info" in silent}
+    return type("Logger", (_Logger,), changed)
 
 
 class _Lines:

@@ -88,6 +88,32 @@ def test_one_credential_alone_is_hidden_however_it_is_written(text: str) -> None
     assert "x0x" not in str(telemetry.redacted(None, "", {"event": "call.made", "said": text}))
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_line_that_is_repeated_is_the_line(lines: io.StringIO, form: str) -> None:
+    settings = LogSettings("info", form)
+    telemetry.configure(
+        settings, program="api", to=lines, time_ns=lambda: 1_790_000_000 * 10**9
+    )
+    log = telemetry.get_logger(flow="100%s")
+    facts = {"route": "/connect/{token}?x0x", "status": 200}
+    log.info("http.answered", id="call_1", seconds=0.0021, **facts)
+    say = log.repeated("http.answered", **facts)
+    say("call_1", 0.0021)
+    say("call_2", 0.0)
+    first, second, third = lines.getvalue().splitlines()
+
+    assert first == second
+    assert third == first.replace("call_1", "call_2").replace("0.0021", "0.0")
+    assert "x0x" not in first
+
+
+def test_a_line_that_is_repeated_is_silent_where_lines_are(lines: io.StringIO) -> None:
+    telemetry.configure(LogSettings("warning", "json"), to=lines)
+    telemetry.get_logger().repeated("http.answered", status=200)("call_1", 0.1)
+
+    assert "" == lines.getvalue()
+
+
 async def test_lines_of_one_turn_of_the_loop_are_written_together_and_a_warning_at_once(
     lines: io.StringIO,
 ) -> None:
