@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from shared.botpress import Refusal, refusal_of
 from shared.clock import Chance, Clock, new_id
 from shared.errors import WaypostError
-from shared.metrics import CONTENT_TYPE, Meter, Metrics
+from shared.metrics import Meter, Metrics
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Say = Callable[[str, float], None]
@@ -271,12 +271,3 @@ def _told(facts: Mapping[str, Any], status: int) -> web.Response:
     return web.Response(
         status=status, body=msgspec.json.encode(facts), content_type="application/json"
     )
-
-
-def add_metrics(app: web.Application, collect: Callable[[], Awaitable[bytes]]) -> None:
-    """`/metrics` for Prometheus. For the staff app alone."""
-
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=await collect(), headers={"Content-Type": CONTENT_TYPE})
-
-    app.router.add_get("/metrics", metrics)

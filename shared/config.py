@@ -55,7 +55,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("api_url", read.origin, "", "origin under which integrations and commands reach the api"),
     Variable("integrations", read.folders, "", "more folders with integrations, separated by `:`"),
     Variable("keys", read.path, "", "key ring; the sealing key pair lies beside it. Default: in the data folder"),
-    Variable("admin_token", read.admin_token, "", "bearer token of the admin API; `up` makes one"),
+    Variable("admin_token", read.token, "", "bearer token of the admin API; `up` makes one"),
+    Variable("metrics_token", read.token, "", "bearer token that `/metrics` asks for; unset: nobody is asked"),
     Variable("egress_allow", read.egress, "", "CIDRs that admin-set URLs may reach beside public ones"),
     Variable("return_to", read.origins, "", "origins to which a connect page may send users back"),
     Variable("trusted_proxies", read.networks, "", "CIDRs of proxies in front: not counted, who they forward for is"),
@@ -75,7 +76,7 @@ VARIABLES: tuple[Variable, ...] = (
 )  # fmt: skip
 
 _FIELDS = {variable.field: variable for variable in VARIABLES}
-_HIDDEN = frozenset({"redis_url", "admin_token"})
+_HIDDEN = frozenset({"redis_url", "admin_token", "metrics_token"})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     integrations: tuple[Path, ...]
     keys: Path
     admin_token: str
+    metrics_token: str
     egress_allow: tuple[Network, ...]
     return_to: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]

@@ -210,14 +210,14 @@ def path(text: str) -> Path | None:
     return _place(text).absolute() if text else None
 
 
-def admin_token(text: str) -> str:
-    """Read the admin token, which must be hard to guess."""
+def token(text: str) -> str:
+    """Read a token that lets somebody in: it must be hard to guess."""
     if text and (
         len(text) < _SHORTEST_TOKEN or not text.isascii() or any(c.isspace() for c in text)
     ):
         raise Unreadable(
             "the token is shorter than 16 characters, or holds spaces or characters outside ASCII",
-            "make one with `openssl rand -hex 32`, or unset it: `waypost up` makes one",
+            "make one with `openssl rand -hex 32`, or unset it",
         )
     return text
 

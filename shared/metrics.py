@@ -1,19 +1,36 @@
-"""Every metric by name, once; counted by name, so that a misspelt one fails at once."""
+"""
+Every metric by name, once; counted by name, so that a misspelt one fails at once.
+
+What a process counts it passes on to the store, where the counts of all processes are one sum. So the api shows all of
+Waypost on one page, and ingresses and workers need no port for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections import Counter as Counts
-from typing import Final, Literal, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeVar
 
+import msgspec
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric as Family
+
+from shared.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    Add = Callable[[Mapping[str, float]], Awaitable[None]]
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+PAUSE: Final = 5.0  # seconds between two times that a process passes on what it counted
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-
 _TOGETHER = 256
+_BRAND = "waypost_"
 
 
 class Metric(Struct, frozen=True):
@@ -25,31 +42,40 @@ class Metric(Struct, frozen=True):
     meaning: str
 
 
-METRICS: Final[tuple[Metric, ...]] = (
-    Metric("requests_accepted_total", "counter", ("door", "status"), "requests at the doors, by what became of them"),
-    Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away with 503: memory, depth or waiting"),
-    Metric("accept_seconds", "histogram", (), "from the last byte read to on disk"),
-    Metric("http_requests_total", "counter", ("program", "route", "method", "status"), "HTTP answers"),
-    Metric("http_seconds", "histogram", ("program", "route"), "time to an HTTP answer"),
-    Metric("integration_analytics_total", "counter", ("integration",), "what integrations counted (`trackAnalytics`)"),
-    Metric("jobs_settled_total", "counter", ("job", "outcome"), "jobs that came to an end"),
-    Metric("job_seconds", "histogram", ("job",), "from claim to end"),
-    Metric("wait_seconds", "histogram", ("job",), "from ready to claim"),
-    Metric("jobs_running", "gauge", (), "jobs this worker holds"),
-    Metric("leases_lost_total", "counter", (), "leases that another worker took over"),
-    Metric("calls_total", "counter", ("name", "outcome"), "outgoing calls"),
+COUNTED: Final[tuple[Metric, ...]] = (
+    Metric("http_requests_total", "counter", ("program", "route", "method", "status"), "answers of ingress and api"),
+    Metric("http_seconds", "histogram", ("program", "route"), "time to such an answer"),
+    Metric("jobs_settled_total", "counter", ("job", "outcome"), "attempts of workers, by what came of them"),
+    Metric("job_seconds", "histogram", ("job",), "time of such an attempt, from claim to end"),
+    Metric("calls_total", "counter", ("name", "outcome"), "outgoing calls: 2xx to 5xx, busy, unknown or refused by us"),
     Metric("call_seconds", "histogram", ("name",), "time of an outgoing call"),
-    Metric("script_seconds", "histogram", ("kind",), "time of a VRL script"),
+    Metric("integration_analytics_total", "counter", ("integration",), "what integrations counted (`trackAnalytics`)"),
+)  # fmt: skip
+SHOWN: Final[tuple[Metric, ...]] = (
+    Metric("records_total", "counter", ("what",), "records that were accepted, and that ended: done, ignored or dead"),
+    Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away with 503: memory, depth or waiting"),
     Metric("queue_records", "gauge", ("state",), "records per state"),
     Metric("queue_bytes", "gauge", ("state",), "stored body bytes per state"),
     Metric("oldest_ready_seconds", "gauge", (), "age of the oldest record that is ready"),
     Metric("gate_behind", "gauge", ("gate",), "records that wait behind a closed gate"),
     Metric("connections_lost", "gauge", (), "installations whose user has to connect again"),
+    Metric("workers", "gauge", (), "workers that told of themselves within a minute"),
+    Metric("worker_slots", "gauge", (), "records that they can hold at a time, together"),
+    Metric("worker_slots_busy", "gauge", (), "records that they hold"),
     Metric("store_up", "gauge", (), "1 while the store answers"),
     Metric("store_durable", "gauge", (), "1 while the store keeps what a 2xx promises"),
 )  # fmt: skip
+METRICS: Final = (*COUNTED, *SHOWN)
 
-_Kind = TypeVar("_Kind", Counter, Gauge, Histogram)
+_Kind = TypeVar("_Kind", Counter, Histogram)
+
+
+class Sample(NamedTuple):
+    """One value on the page."""
+
+    name: str  # without the leading `waypost_`
+    labels: dict[str, str]
+    value: float
 
 
 class Meter:
@@ -77,48 +103,18 @@ class Meter:
 
 
 class Metrics:
-    """All metrics of one process, in a registry of their own."""
+    """What one process counts."""
 
     def __init__(self) -> None:
-        """Register all of them."""
-        self.registry = CollectorRegistry()
-        self._by_name = {metric.name: self._registered(metric) for metric in METRICS}
+        """Begin at nothing."""
+        self._registry = CollectorRegistry()
+        self._by_name = {metric.name: self._registered(metric) for metric in COUNTED}
         self._meters: list[Meter] = []
-        self._kept_elsewhere: dict[tuple[str, ...], float] = {}
+        self._told: dict[str, float] = {}
 
     def count(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
         self._labelled(name, labels, Counter).inc(amount)
-
-    def count_to(self, name: str, total: float, /, **labels: str) -> None:
-        """Bring a counter to *total*, which somebody else keeps, and may have begun anew."""
-        key = (name, *labels.values())
-        before = self._kept_elsewhere.get(key, 0.0)
-        self._kept_elsewhere[key] = total
-        self.count(name, total - before if total >= before else total, **labels)
-
-    def observe(self, name: str, seconds: float, /, **labels: str) -> None:
-        """Add one observation to a histogram."""
-        self._labelled(name, labels, Histogram).observe(seconds)
-
-    def show(self, name: str, value: float, /, **labels: str) -> None:
-        """Set a gauge."""
-        self._labelled(name, labels, Gauge).set(value)
-
-    def page(self) -> bytes:
-        """Everything in Prometheus' text form, to be served as `CONTENT_TYPE`."""
-        for meter in self._meters:
-            meter.tell()
-        return generate_latest(self.registry)
-
-    def _registered(self, metric: Metric) -> Counter | Gauge | Histogram:
-        name = f"waypost_{metric.name}"
-        if metric.kind == "histogram":
-            return Histogram(
-                name, metric.meaning, metric.labels, registry=self.registry, buckets=_SECONDS
-            )
-        kind = Counter if metric.kind == "counter" else Gauge
-        return kind(name, metric.meaning, metric.labels, registry=self.registry)
 
     def meter(
         self, counter: tuple[str, dict[str, str]], histogram: tuple[str, dict[str, str]]
@@ -128,6 +124,43 @@ class Metrics:
         self._meters.append(made)
         return made
 
+    async def tell(self, add: Add) -> None:
+        """Pass on what was counted since the last time; where *add* fails, it comes with the next time."""
+        now = dict(self._samples())
+        # What is new is told of even at zero: a histogram without its lower buckets is read wrongly.
+        more = {
+            key: value - self._told.get(key, 0.0)
+            for key, value in now.items()
+            if value != self._told.get(key)
+        }
+        if more:
+            await add(more)
+        self._told = now
+
+    async def tell_for_ever(self, add: Add) -> None:
+        """Every few seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(PAUSE)
+            with suppress(StoreUnavailable):
+                await self.tell(add)
+
+    def _samples(self) -> Iterator[tuple[str, float]]:
+        for meter in self._meters:
+            meter.tell()
+        for family in self._registry.collect():
+            for sample in family.samples:
+                if not sample.name.endswith("_created"):
+                    name = sample.name.removeprefix(_BRAND)
+                    yield key_of(Sample(name, sample.labels, 0.0)), sample.value
+
+    def _registered(self, metric: Metric) -> Counter | Histogram:
+        name, registry = f"{_BRAND}{metric.name}", self._registry
+        if metric.kind == "counter":
+            return Counter(name, metric.meaning, metric.labels, registry=registry)
+        return Histogram(
+            name, metric.meaning, metric.labels, registry=registry, buckets=_SECONDS
+        )
+
     def _labelled(self, name: str, labels: dict[str, str], kind: type[_Kind]) -> _Kind:
         found = self._by_name[name]
         if not isinstance(found, kind):
@@ -135,10 +168,70 @@ class Metrics:
         return found.labels(**labels) if labels else found
 
 
+async def last_told(metrics: Metrics, add: Add) -> None:
+    """Pass on the last of it when a program ends; nothing is worth waiting for a store that is away."""
+    with suppress(StoreUnavailable):
+        await metrics.tell(add)
+
+
+def key_of(sample: Sample) -> str:
+    """
+    Under what the store sums it up.
+
+    >>> key_of(Sample("job_seconds_bucket", {"job": "webhook", "le": "0.1"}, 3.0))
+    '["job_seconds_bucket",{"job":"webhook","le":"0.1"}]'
+    """
+    return msgspec.json.encode((sample.name, sample.labels), order="sorted").decode()
+
+
+def summed(kept: Mapping[str, float]) -> list[Sample]:
+    """What the store has summed up, in an order in which a page may show it."""
+    found = [
+        Sample(*msgspec.json.decode(key, type=tuple[str, dict[str, str]]), value)
+        for key, value in kept.items()
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(sample: Sample) -> tuple[list[tuple[str, str]], str, float]:
+    others = sorted((name, value) for name, value in sample.labels.items() if name != "le")
+    return others, sample.name, float(sample.labels.get("le", 0))
+
+
+def page(samples: Iterable[Sample]) -> bytes:
+    """All *samples* in Prometheus' text form, to be served as `CONTENT_TYPE`, without those that no metric knows."""
+    families = {
+        metric.name: Family(_stem(metric), metric.meaning, metric.kind) for metric in METRICS
+    }
+    ends = {f"{m.name}{end}": m.name for m in METRICS for end in _ends(m)}
+    for name, labels, value in samples:
+        if name in ends:
+            families[ends[name]].add_sample(f"{_BRAND}{name}", labels, value)
+    return generate_latest(_Page(list(families.values())))
+
+
+def _stem(metric: Metric) -> str:
+    return f"{_BRAND}{metric.name}".removesuffix("_total")
+
+
+def _ends(metric: Metric) -> tuple[str, ...]:
+    return ("_bucket", "_count", "_sum") if metric.kind == "histogram" else ("",)
+
+
+class _Page(Struct, frozen=True):
+    """What the library reads a page from."""
+
+    families: list[Family]
+
+    def collect(self) -> Iterator[Family]:
+        """Each that has a value."""
+        return (one for one in self.families if one.samples)
+
+
 def metrics_table() -> str:
     """All metrics as a Markdown table, for the documentation."""
     rows = [
-        f"| `waypost_{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels)} | {m.meaning} |"
+        f"| `{_BRAND}{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels)} | {m.meaning} |"
         for m in METRICS
     ]
     return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows, ""])

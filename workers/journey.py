@@ -67,6 +67,10 @@ def _pass_by(_place: str) -> None:
     """Come by a named fail-point, where nobody wants to see this process die."""
 
 
+def _unmeasured(_job: str, _outcome: str, _seconds: float) -> None:
+    """Count an attempt, where somebody counts."""
+
+
 class Journey(Struct, frozen=True, kw_only=True):
     """What carrying a record takes."""
 
@@ -77,6 +81,7 @@ class Journey(Struct, frozen=True, kw_only=True):
     clock: Clock
     chance: Chance
     reach: Callable[[str], None] = _pass_by  # named fail-points
+    measure: Callable[[str, str, float], None] = _unmeasured  # job, outcome, seconds
 
     async def carry(self, claim: Claim) -> None:
         """Bring *claim* to its end, or to its next attempt."""
@@ -127,13 +132,15 @@ class Journey(Struct, frozen=True, kw_only=True):
                 log.warning("reply.lost", record=claim.record.id, error=str(error))
 
     def _tell(self, record: Record, outcome: Outcome, seconds: float) -> None:
+        said = type(outcome).__name__.lower()
+        self.measure(record.job, said, seconds)
         log.info(
             "record.settled",
             record=record.id,
             job=record.job,
             integration=record.integration,
             attempt=record.attempts + 1,
-            outcome=type(outcome).__name__.lower(),
+            outcome=said,
             reason=getattr(outcome, "reason", ""),
             seconds=round(seconds, 4),
         )

@@ -21,6 +21,7 @@ from shared.config import Settings
 from shared.errors import SetupFailed, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
+from shared.metrics import Metrics, last_told
 from shared.model.operations import Operation, Revocation
 from shared.model.requests import RawRequest
 from shared.programs import ended
@@ -37,6 +38,7 @@ from shared.storage.installations import Installations
 from shared.storage.later import Later
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger, Limits
+from shared.storage.measured import Measured
 from shared.storage.renewals import Renewals
 from shared.storage.schedule import Schedule
 from shared.storage.states import States
@@ -52,6 +54,7 @@ from workers.gates import Gatekeeper
 from workers.jobs import all_jobs
 from workers.journey import Journey
 from workers.keysets import KeySets
+from workers.measures import Measures, Timed
 from workers.outbound import Outbound, Policy
 from workers.replies import Replies
 from workers.scheduler import schedule_for_ever, tell_for_ever
@@ -92,7 +95,9 @@ async def start(ctx: dict[str, Any]) -> None:
         store = await connect(_url(settings), patience=30.0)
         stack.push_async_callback(store.close)
         await settle_layout(store)
-        tools = await _tools(settings, store, stack)
+        metrics, measured = Metrics(), Measured(store)
+        measures = Measures(metrics)
+        tools = await _tools(settings, store, stack, measures)
         ledger = _ledger(settings, store)
         clock, chance = SystemClock(), SystemChance()
         ctx["ledger"] = ledger
@@ -105,7 +110,9 @@ async def start(ctx: dict[str, Any]) -> None:
             clock=clock,
             chance=chance,
             reach=tools.reach,
+            measure=measures.job,
         )
+        stack.push_async_callback(last_told, metrics, measured.add)
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
         stack.callback(watchdog.stop)
@@ -115,6 +122,7 @@ async def start(ctx: dict[str, Any]) -> None:
             look_after_for_ever(tools),
             schedule_for_ever(Schedule(store), tools.installations, ledger),
             tell_for_ever(Later(store), ledger),
+            metrics.tell_for_ever(measured.add),
         ):
             stack.callback(asyncio.create_task(work).cancel)
         await _tell_promise(store)
@@ -142,15 +150,18 @@ def _with(job: Job, tools: Tools) -> Callable[[Claim], Awaitable[Outcome]]:
     return lambda claim: job(claim, tools)
 
 
-async def _tools(settings: Settings, store: Store, stack: AsyncExitStack) -> Tools:
+async def _tools(
+    settings: Settings, store: Store, stack: AsyncExitStack, measures: Measures
+) -> Tools:
     clock, chance = SystemClock(), SystemChance()
     gates = Gatekeeper(Gates(store), clock)
     vault = Vault(store, KeyRing.from_file(settings.key_ring_file))
     scripts = await stack.enter_async_context(VrlPool())
-    provider = Outbound(Policy(origins=tuple(filter(None, [settings.simulator_url]))))
-    admin = Outbound(Policy(allowed=settings.egress_allow, https_only=False))
-    stack.push_async_callback(provider.close)
-    stack.push_async_callback(admin.close)
+    outside = Outbound(Policy(origins=tuple(filter(None, [settings.simulator_url]))))
+    inside = Outbound(Policy(allowed=settings.egress_allow, https_only=False))
+    stack.push_async_callback(outside.close)
+    stack.push_async_callback(inside.close)
+    provider, admin = Timed(outside, measures, clock), Timed(inside, measures, clock)
     return Tools(
         ledger=_ledger(settings, store),
         catalogue=Catalogue(Definitions(store), clock),

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from services.api.allowance import tell
-from services.api.auth import staff_only
+from services.api.auth import readers_only, staff_only
 from services.api.chat.operations import RUNTIME
 from services.api.chat.wire import chat_handler_of
 from services.api.console.pages import add_console
@@ -18,7 +18,8 @@ from services.api.openapi import document
 from services.api.operations import OPERATIONS
 from services.api.ports import PORTS, ApiPorts
 from services.api.wire import handler_of
-from services.web import add_health, add_metrics, web_app
+from services.web import add_health, web_app
+from shared.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def api_app(ports: ApiPorts) -> web.Application:
     app = _app(ports, OPERATIONS)
     _add_document(app, ports.settings.api_url)
     add_health(app, lambda: _store_of(ports))
-    add_metrics(app, lambda: gauges(ports))
+    _add_metrics(app, ports)
     add_console(app)
     return app
 
@@ -50,6 +51,13 @@ def _app(ports: ApiPorts, operations: Sequence[Operation]) -> web.Application:
     app.on_response_prepare.append(tell)
     _add_operations(app, operations)
     return app
+
+
+def _add_metrics(app: web.Application, ports: ApiPorts) -> None:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await gauges(ports), headers={"Content-Type": CONTENT_TYPE})
+
+    app.router.add_get("/metrics", readers_only(metrics))
 
 
 async def _store_of(ports: ApiPorts) -> dict[str, Any]:

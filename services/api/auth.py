@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _HOW = "send the header Authorization: Bearer TOKEN; `waypost up` prints where the token lies"
 
 
-def is_admin_token(given: str, wanted: str) -> bool:
+def is_same_token(given: str, wanted: str) -> bool:
     """
     Compare hashes, in constant time: neither length nor content of the token shows.
 
-    >>> is_admin_token("", "")
+    >>> is_same_token("", "")
     False
     """
     return bool(wanted) and hmac.compare_digest(_hash(given), _hash(wanted))
@@ -35,14 +35,38 @@ def staff_only(handler: Handler) -> Handler:
     """*handler* for those alone who send the admin token."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _bearer_in(request)
+        if not token:
             raise _unauthorized(f"no bearer token was sent; {_HOW}")
-        if not is_admin_token(token.strip(), request.app[PORTS].settings.admin_token):
+        if not is_same_token(token, request.app[PORTS].settings.admin_token):
             raise _unauthorized(f"this is not the admin token; {_HOW}")
         return await handler(request)
 
     return guarded
+
+
+def readers_only(handler: Handler) -> Handler:
+    """*handler* for those who send the metrics' token, or the admin token; for everybody where no such token is set."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        settings = request.app[PORTS].settings
+        if settings.metrics_token:
+            token = _bearer_in(request)
+            if not any(
+                is_same_token(token, one)
+                for one in (settings.metrics_token, settings.admin_token)
+            ):
+                raise _unauthorized(
+                    "send the header Authorization: Bearer, with WAYPOST_METRICS_TOKEN"
+                )
+        return await handler(request)
+
+    return guarded
+
+
+def _bearer_in(request: web.Request) -> str:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _unauthorized(message: str) -> Refusal:

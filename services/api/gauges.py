@@ -1,36 +1,66 @@
-"""What Prometheus reads at the staff port: this process, and the queue as it is now."""
+"""What Prometheus reads at the staff port: all that was counted anywhere, and the queue as it is now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shared.errors import Transient
-
-REASONS = ("memory", "depth", "waiting")  # for which an ingress turns requests away
+from shared.metrics import Sample, page, summed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from services.api.ports import ApiPorts
+    from shared.model.jobs import QueueStats
+
+_REFUSED = "refused_"
 
 
 async def gauges(ports: ApiPorts) -> bytes:
-    """All metrics; when the store does not answer, the page says so and still comes."""
-    metrics = ports.edge.metrics
+    """
+    All metrics; when the store does not answer, the page says so and still comes.
+
+    It then shows no counter: one that fell and came back would look like a flood.
+    """
     try:
-        stats = await ports.inspection.stats()
-        lost = await ports.renewals.lost()
+        return page([Sample("store_up", {}, 1), *await _all(ports)])
     except Transient:
-        metrics.show("store_up", 0)
-        return metrics.page()
-    metrics.show("store_up", 1)
-    metrics.show("connections_lost", lost)
-    metrics.show("oldest_ready_seconds", stats.oldest_ready_age or 0)
-    for gate in await ports.gates.all():
-        metrics.show("gate_behind", gate.behind, gate=gate.name)
+        return page([Sample("store_up", {}, 0)])
+
+
+async def _all(ports: ApiPorts) -> list[Sample]:
+    await ports.edge.metrics.tell(ports.measured.add)
+    counted = summed(await ports.measured.all())
+    stats = await ports.inspection.stats()
+    gates = await ports.gates.all()
+    return [
+        *counted,
+        *_totals(stats),
+        *_queue(stats),
+        *_workers(stats),
+        *(Sample("gate_behind", {"gate": one.name}, one.behind) for one in gates),
+        Sample("connections_lost", {}, await ports.renewals.lost()),
+        Sample("store_durable", {}, (await ports.promise()).durable),
+    ]
+
+
+def _totals(stats: QueueStats) -> Iterator[Sample]:
+    for name, total in sorted(stats.totals.items()):
+        if name.startswith(_REFUSED):
+            reason = name.removeprefix(_REFUSED)
+            yield Sample("requests_refused_total", {"reason": reason}, total)
+        else:
+            yield Sample("records_total", {"what": name}, total)
+
+
+def _queue(stats: QueueStats) -> Iterator[Sample]:
+    yield Sample("oldest_ready_seconds", {}, stats.oldest_ready_age or 0)
     for state, load in stats.states.items():
-        metrics.show("queue_records", load.count, state=state)
-        metrics.show("queue_bytes", load.bytes, state=state)
-    for reason in REASONS:
-        metrics.count_to(
-            "requests_refused_total", stats.totals.get(f"refused_{reason}", 0), reason=reason
-        )
-    return metrics.page()
+        yield Sample("queue_records", {"state": state}, load.count)
+        yield Sample("queue_bytes", {"state": state}, load.bytes)
+
+
+def _workers(stats: QueueStats) -> Iterator[Sample]:
+    yield Sample("workers", {}, len(stats.workers))
+    for name, fact in (("worker_slots", "slots"), ("worker_slots_busy", "busy")):
+        yield Sample(name, {}, sum(int(one.get(fact, 0)) for one in stats.workers))

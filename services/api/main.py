@@ -41,6 +41,8 @@ async def run(settings: Settings) -> None:
         ports = ports_over(store, _told(settings), edge, ring, scripts)
         ports.inbox.start()
         stack.push_async_callback(ports.inbox.close)
+        telling = edge.metrics.tell_for_ever(ports.measured.add)
+        stack.callback(asyncio.create_task(telling).cancel)
         found = (*built_in(), *from_folders(settings.integrations))
         for name in await publish_found(ports.definitions, scripts, found):
             log.info("definition.published", name=name)
@@ -59,6 +61,7 @@ def _told(settings: Settings) -> ApiSettings:
         public_url=settings.public_url,
         api_url=settings.api_url,
         admin_token=settings.admin_token,
+        metrics_token=settings.metrics_token,
         return_to=settings.return_to,
         allow_loopback=may_reach("127.0.0.1", settings.egress_allow),
         most_open=Limits(records=settings.open_records, bytes=settings.open_bytes),

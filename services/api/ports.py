@@ -28,6 +28,7 @@ from shared.storage.inspection import Inspection
 from shared.storage.installations import Installations
 from shared.storage.later import Later
 from shared.storage.ledger import Ledger, Limits
+from shared.storage.measured import Measured
 from shared.storage.objects import Objects
 from shared.storage.renewals import Renewals
 from shared.storage.schedule import Schedule
@@ -45,6 +46,9 @@ class ApiSettings:
     public_url: str  # origin of the ingress
     api_url: str  # origin of this process
     admin_token: str = field(repr=False)
+    metrics_token: str = field(
+        default="", repr=False
+    )  # empty: nobody who reads the metrics is asked for one
     return_to: tuple[str, ...] = ()  # origins a connect page may send people to
     allow_loopback: bool = False  # definitions may name http providers on this machine
     calls_a_second: int = USUAL  # of one installation, on the runtime API
@@ -61,6 +65,7 @@ class ApiPorts:
     chance: Chance
     ledger: Ledger
     inspection: Inspection
+    measured: Measured
     definitions: Definitions
     installations: Installations
     renewals: Renewals
@@ -104,6 +109,7 @@ def ports_over(
         chance=edge.chance,
         ledger=ledger,
         inspection=Inspection(store),
+        measured=Measured(store),
         definitions=definitions,
         installations=Installations(store, vault),
         renewals=Renewals(store),

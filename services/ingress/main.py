@@ -25,6 +25,7 @@ from shared.config import Settings
 from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
+from shared.metrics import last_told
 from shared.programs import ended, told_to_stop
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
@@ -32,6 +33,7 @@ from shared.storage.definitions import Definitions
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ledger
 from shared.storage.ledger import Limits as Open
+from shared.storage.measured import Measured
 from shared.telemetry import configure
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ async def run(settings: Settings) -> None:
         ids = Stock(SystemChance())
         edge = Edge(name="ingress", clock=SystemClock(), chance=ids, log=log)
         ports = await _ports(settings, store, stack)
+        _count(edge, store, stack)
         app = ingress_app(edge, ports, _is_ready(store))
         at = settings.ingress_bind
         runner = await serve(
@@ -58,6 +61,13 @@ async def run(settings: Settings) -> None:
         log.info("ingress.started", port=runner.port, public_url=settings.public_url)
         await told_to_stop()
         log.info("ingress.stopping")
+
+
+def _count(edge: Edge, store: Store, stack: AsyncExitStack) -> None:
+    """Nobody scrapes an ingress, so the store is told."""
+    add = Measured(store).add
+    stack.push_async_callback(last_told, edge.metrics, add)
+    stack.callback(asyncio.create_task(edge.metrics.tell_for_ever(add)).cancel)
 
 
 def _limits(settings: Settings) -> Limits:

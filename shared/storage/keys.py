@@ -72,6 +72,7 @@ emitted:EVENT                      string  an event id that was stored already; 
 token:HASH                         string  a runtime token's claims
 session:HASH                       string  1 while a console session is open; expires
 audit                              stream  who changed what
+measured                           hash    SAMPLE of a counter or histogram: its sum over all processes
 ================================= ======= ======================================================
 """
 

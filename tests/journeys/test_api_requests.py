@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services.api import examples
+from shared.metrics import Metrics
+from shared.vrl.pool import VrlPool
 from tests.journeys.api_builders import (
     HOOK,
     REQUEST,
+    TOKEN,
     ended,
+    running_api,
     with_acme,
     with_dead,
     with_installation,
     with_request,
 )
+
+READERS = "token-of-those-who-watch"
 
 
 class TestRequests:
@@ -151,6 +159,39 @@ class TestRequests:
             "workers"
         ]
 
+    async def test_and_what_other_processes_counted_are_in_the_metrics(self, api):
+        """Once, however often somebody looks."""
+        worker = Metrics()
+        worker.count("jobs_settled_total", 3, job="webhook", outcome="done")
+        await worker.tell(api.ports.measured.add)
+        pages = []
+        for _ in range(2):
+            async with api.session.get(f"{api.origin}/metrics") as answer:
+                pages.append(await answer.text())
+
+        assert [True, True] == [
+            'waypost_jobs_settled_total{job="webhook",outcome="done"} 3.0' in text
+            for text in pages
+        ]
+        assert 'route="/metrics",status="200"} 1.0' in pages[1]
+
+    @pytest.mark.parametrize(
+        ("given", "status"),
+        [
+            ("", 401), ("Bearer ", 401), ("Bearer wrong", 401), (f"Basic {READERS}", 401), (f"Bearer {READERS}", 200),
+            (f"Bearer {TOKEN}", 200),
+        ],
+    )  # fmt: skip
+    async def test_are_told_to_those_with_a_token_where_one_is_set(self, store, given, status):
+        async with (
+            VrlPool(size=1) as scripts,
+            running_api(store, scripts, metrics_token=READERS) as api,
+            api.session.get(
+                f"{api.origin}/metrics", headers={"Authorization": given}
+            ) as answer,
+        ):
+            assert status == answer.status
+
     async def test_and_workers_are_in_the_metrics(self, api):
         await with_dead(api)
         await api.ports.ledger.refused({"waiting": 4})
@@ -160,4 +201,6 @@ class TestRequests:
                 text = await answer.text()
 
         assert 'waypost_queue_records{state="dead"} 1.0' in text
+        assert 'waypost_records_total{what="accepted"} 1.0' in text
+        assert "waypost_store_durable 1.0" in text
         assert 'waypost_requests_refused_total{reason="waiting"} 4.0' in text

@@ -1,4 +1,4 @@
-"""What leaves a process: log lines without secrets, metrics by name."""
+"""What leaves a process: log lines without secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import structlog
 
 from shared import telemetry
 from shared.configvalues import LogSettings
-from shared.metrics import METRICS, Metrics, metrics_table
 
 
 @pytest.fixture
@@ -184,72 +183,6 @@ def test_ordinary_words_are_left_alone() -> None:
 
 def test_event_names_are_two_words_of_which_the_last_is_past() -> None:
     assert all(name.count(".") == 1 and meaning for name, meaning in telemetry.EVENTS.items())
-
-
-class TestMetrics:
-    def test_each_is_on_the_page_under_its_name(self) -> None:
-        metrics = Metrics()
-        metrics.count("jobs_settled_total", job="webhook", outcome="done")
-        metrics.observe("accept_seconds", 0.002)
-        metrics.show("store_up", 1)
-
-        page = metrics.page().decode()
-        assert 'waypost_jobs_settled_total{job="webhook",outcome="done"} 1.0' in page
-        assert "waypost_accept_seconds_count 1.0" in page
-        assert "waypost_store_up 1.0" in page
-        assert all(
-            f"waypost_{metric.name}".removesuffix("_total") in page for metric in METRICS
-        )
-        assert all(f"`waypost_{metric.name}`" in metrics_table() for metric in METRICS)
-
-    def test_a_counter_that_somebody_else_keeps_follows_them_and_never_falls(self) -> None:
-        metrics = Metrics()
-        for total in (3, 5, 5, 1, 2):  # whoever keeps it has begun anew after the third look
-            metrics.count_to("requests_refused_total", total, reason="waiting")
-
-        assert 'waypost_requests_refused_total{reason="waiting"} 7.0' in metrics.page().decode()
-
-    def test_what_a_meter_collects_is_on_the_page(self) -> None:
-        metrics = Metrics()
-        labels = {"program": "ingress", "route": "/x"}
-        meter = metrics.meter(
-            ("http_requests_total", {**labels, "method": "GET", "status": "200"}),
-            ("http_seconds", labels),
-        )
-        for _ in range(300):
-            meter.add(0.5)
-
-        for _ in range(2):
-            page = metrics.page().decode()
-            assert 'route="/x",status="200"} 300.0' in page
-            assert 'waypost_http_seconds_count{program="ingress",route="/x"} 300.0' in page
-            assert 'waypost_http_seconds_sum{program="ingress",route="/x"} 150.0' in page
-
-    @pytest.mark.parametrize("seconds", [0.0, 0.001, 0.0011, 0.7, 30, 31])
-    def test_what_a_meter_collects_is_in_the_same_buckets(self, seconds: float) -> None:
-        one, other = Metrics(), Metrics()
-        labels = {"program": "ingress", "route": "/x"}
-        one.meter(
-            ("http_requests_total", {**labels, "method": "GET", "status": "200"}),
-            ("http_seconds", labels),
-        ).add(seconds)
-        other.observe("http_seconds", seconds, **labels)
-        told, expected = (
-            [
-                line
-                for line in page.page().decode().splitlines()
-                if "http_seconds_bucket" in line
-            ]
-            for page in (one, other)
-        )
-
-        assert expected == told
-
-    def test_a_name_or_kind_that_does_not_exist_fails_at_once(self) -> None:
-        with pytest.raises(KeyError):
-            Metrics().count("nothing")
-        with pytest.raises(TypeError, match="no counter"):
-            Metrics().count("store_up")
 
 
 def _logged() -> set[str]:

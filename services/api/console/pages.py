@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.api.auth import is_admin_token
+from services.api.auth import is_same_token
 from services.api.console.overview import overview, span
 from services.api.ports import PORTS
 from services.web import REQUEST_ID, read_body, route_of
@@ -82,7 +82,7 @@ async def _sign_in(request: web.Request) -> web.Response:
     ports = request.app[PORTS]
     form = parse_qs((await read_body(request, limit=8192)).decode("utf-8", "replace"))
     token = form.get("token", [""])[0].strip()
-    if not is_admin_token(token, ports.settings.admin_token):
+    if not is_same_token(token, ports.settings.admin_token):
         return _page("login.html", {"problem": "This is not the admin token."}, 401)
     value = base64.urlsafe_b64encode(ports.chance.token(32)).decode()
     await ports.sessions.open(value)
