@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from datetime import timedelta
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 SPAN = 30.0  # seconds that count
 FEWEST = 10  # calls, before their failures mean anything
 SHARE = 0.7  # of them that failed
 CLOSED_FOR = timedelta(seconds=30)
+# Of all: the one that was refused waits as long as it was told, since limits are often of one account, or of one event.
+LONGEST_PAUSE = timedelta(minutes=1)
 _MOST = 200  # calls kept
 
 
@@ -82,3 +90,37 @@ class Budget:
             return False
         self._tokens -= 1.0
         return True
+
+
+class Recent(Generic[T]):
+    """
+    Something for each name, as long as somebody asks for it: names come and go.
+
+    >>> calls = Recent(list)
+    >>> calls.of("a", 0.0).append("call")
+    >>> calls.of("a", 20.0), calls.of("b", 45.0), len(calls)
+    (['call'], [], 2)
+    >>> calls.of("b", 50.0), len(calls), calls.of("a", 50.0)
+    ([], 1, [])
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        """Begin with what *make* makes."""
+        self._make = make
+        self._kept: OrderedDict[str, tuple[float, T]] = OrderedDict()
+
+    def of(self, name: str, now: float) -> T:
+        """What is kept for *name*; *now* is in seconds and never goes back."""
+        one = self._kept.pop(name)[1] if name in self._kept else self._make()
+        self._kept[name] = (now, one)
+        while next(iter(self._kept.values()))[0] <= now - SPAN:
+            self._kept.popitem(last=False)
+        return one
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is something already."""
+        return name in self._kept
+
+    def __len__(self) -> int:
+        """How many names there are."""
+        return len(self._kept)

@@ -132,12 +132,12 @@ class Unanswered(HandlerUnavailable):
 
 
 class GateClosed(Transient):
-    """Nothing goes to a target for now; the record waits behind *gate*."""
+    """Nothing goes to a target for now, and nothing was sent; the record waits behind *gate*."""
 
-    def __init__(self, gate: str, reason: str) -> None:
-        """Keep the gate's name beside the reason."""
+    def __init__(self, gate: str, reason: str, after: timedelta | None = None) -> None:
+        """Keep the gate's name beside the reason; *after* is for who has no record that could wait."""
         self.gate = gate
-        super().__init__(reason)
+        super().__init__(reason, after)
 
 
 class UnknownOutcome(WaypostError):

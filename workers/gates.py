@@ -8,13 +8,12 @@ know within a second.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from shared.breakers import CLOSED_FOR, Budget, Window
+from shared.breakers import CLOSED_FOR, LONGEST_PAUSE, Budget, Recent, Window
 from shared.errors import GateClosed, StoreUnavailable, Transient
 from shared.model.gates import Gate
 
@@ -38,8 +37,7 @@ class Gatekeeper:
         """Know of none yet."""
         self._gates, self._clock = gates, clock
         self._closed: dict[str, tuple[Gate, float]] = {}  # and until when, by our own clock
-        self._windows: dict[str, Window] = defaultdict(Window)
-        self._budgets: dict[str, Budget] = defaultdict(Budget)
+        self._windows, self._budgets = Recent(Window), Recent(Budget)
 
     async def follow(self) -> None:
         """Look at what other workers closed and opened, until cancelled."""
@@ -65,11 +63,12 @@ class Gatekeeper:
         is_over = gate is None or (gate.kind == "pause" and until <= self._clock.monotonic())
         return None if is_over else gate
 
-    def left(self, name: str) -> timedelta | None:
-        """How long a pause still lasts; None when it is over."""
-        if self.closed(name) is None:
-            return None
-        return timedelta(seconds=max(0.0, self._closed[name][1] - self._clock.monotonic()))
+    def check(self, name: str) -> None:
+        """Raise `GateClosed` while the gate lets nothing through."""
+        gate = self.closed(name)
+        if gate is not None:
+            left = max(0.0, self._closed[name][1] - self._clock.monotonic())
+            raise GateClosed(name, gate.reason, timedelta(seconds=left))
 
     async def through(self, name: str, record: Record, call: Callable[[], Awaitable[T]]) -> T:
         """
@@ -80,9 +79,11 @@ class Gatekeeper:
             Transient: what *call* raised; several of them close the gate for everybody.
 
         """
+        if record.passed == name and self.closed(name) is not None:
+            await self.look()  # another worker has opened it, else the record were not here
+        if record.probe != name:
+            self.check(name)
         gate = self.closed(name)
-        if gate is not None and record.probe != name:
-            raise GateClosed(name, gate.reason)
         try:
             result = await call()
         except Transient as error:
@@ -93,9 +94,14 @@ class Gatekeeper:
         await self._succeeded(name)
         return result
 
-    def budget(self, name: str) -> Budget:
-        """How many retries inside a step the target may get from this worker."""
-        return self._budgets[name]
+    def earn(self, name: str) -> None:
+        """A first call to the target is made."""
+        self._budgets.of(name, self._clock.monotonic()).earn()
+
+    def may_retry(self, name: str) -> bool:
+        """Whether the target may get one more retry inside a step from this worker, now."""
+        now = self._clock.monotonic()
+        return self.closed(name) is None and self._budgets.of(name, now).take(now)
 
     async def pause(self, name: str, span: timedelta, reason: str) -> None:
         """Nobody calls the target for *span*."""
@@ -105,10 +111,12 @@ class Gatekeeper:
         await self._close(gate)
 
     async def _failed(self, name: str, error: Transient) -> None:
-        window, now = self._windows[name], self._clock.monotonic()
+        now = self._clock.monotonic()
+        window = self._windows.of(name, now)
         window.add(ok=False, at=now)
         if error.after is not None:
-            await self.pause(name, error.after, f"until it is asked for again: {error}")
+            span = min(error.after, LONGEST_PAUSE)
+            await self.pause(name, span, f"because it asked for it: {error}")
         if self.closed(name) is None and window.is_down(now):
             failed, calls = window.failures(now)
             window.forget()
@@ -122,7 +130,8 @@ class Gatekeeper:
 
     async def _succeeded(self, name: str) -> None:
         if name in self._windows:  # a target that never failed is not counted
-            self._windows[name].add(ok=True, at=self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._windows.of(name, now).add(ok=True, at=now)
         if self.closed(name) is not None:
             log.info("gate.opened", gate=name)
             del self._closed[name]

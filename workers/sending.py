@@ -7,7 +7,6 @@ fifth of the calls to a host, so that a provider in trouble is not buried under 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from shared.breakers import LONGEST_PAUSE
 from shared.errors import ProviderBusy, UnknownOutcome
 from shared.retries import retry_after
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from shared.model.calls import HttpAnswer, HttpCall
     from workers.tools import Tools
 
-LONGEST_PAUSE = timedelta(
-    minutes=1
-)  # for all; who asked waits as long as the provider said, since limits are often per account
 _BUSY = frozenset((429, 503))
 
 
@@ -39,11 +36,10 @@ async def send(tools: Tools, sender: str, call: HttpCall) -> HttpAnswer:
     Send to a provider for *sender*; what is idempotent, up to three times within ten seconds.
 
     The sender is who the provider counts: an integration, or one installation that calls with its own token. Raises
-    `ProviderBusy`, without sending anything, while that host wants a pause from that sender.
+    `GateClosed`, without sending anything, while that host wants a pause from that sender.
     """
     gate = f"provider:{sender}/{urlsplit(call.url).hostname or ''}"
-    budget = tools.gates.budget(gate)
-    budget.earn()
+    tools.gates.earn(gate)
     attempts = AsyncRetrying(
         retry=retry_if_exception(_again(tools, gate)),
         stop=stop_after_attempt(3 if call.idempotent else 1) | stop_after_delay(10),
@@ -54,22 +50,14 @@ async def send(tools: Tools, sender: str, call: HttpCall) -> HttpAnswer:
 
 
 def _again(tools: Tools, gate: str) -> Callable[[BaseException], bool]:
-    budget = tools.gates.budget(gate)
-
     def is_worth_it(error: BaseException) -> bool:
-        return (
-            isinstance(error, ProviderBusy | UnknownOutcome)
-            and tools.gates.closed(gate) is None
-            and budget.take(tools.clock.monotonic())
-        )
+        return isinstance(error, ProviderBusy | UnknownOutcome) and tools.gates.may_retry(gate)
 
     return is_worth_it
 
 
 async def _once(tools: Tools, gate: str, call: HttpCall) -> HttpAnswer:
-    left = tools.gates.left(gate)
-    if left is not None:
-        raise ProviderBusy(f"{call.name}: the provider asked for a pause", left)
+    tools.gates.check(gate)
     answer = await tools.provider.send(call)
     after = retry_after(answer.headers, now=tools.clock.now())
     if answer.status in _BUSY and after is not None:

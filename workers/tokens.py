@@ -48,6 +48,7 @@ async def valid_token(owner: Installed, tools: Tools) -> str:
         NotFound: nobody has connected yet.
         ProviderRefused: the user must connect again, which the installation shows.
         ProviderBusy: none works now, but one may later.
+        GateClosed: the same, while the provider wants a pause.
 
     """
     kind = owner.installation.configuration_type

@@ -56,6 +56,9 @@ class Record(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tr
     probe: str = (
         ""  # the closed gate through which this one may pass, to see whether it should open
     )
+    passed: str = (
+        ""  # the gate that let it go a moment ago; two more follow it when it is answered
+    )
     ordered: bool = False  # released from the parking lot, delivered one by one
 
 

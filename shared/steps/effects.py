@@ -76,8 +76,9 @@ class Call(Struct, frozen=True):
     """
     Send a call. Answered with an `HttpAnswer`, whatever its status.
 
-    Raises `ProviderBusy` when nothing was sent, `UnknownOutcome` when something was and no answer came,
-    `EgressRefused`. The driver sends once, but may try an idempotent call again.
+    Raises `ProviderBusy` when nothing was sent, `GateClosed` when nothing was since the provider wants a pause,
+    `UnknownOutcome` when something was and no answer came, `EgressRefused`. The driver sends once, but may try an
+    idempotent call again.
     """
 
     call: HttpCall

@@ -19,6 +19,7 @@ from msgspec import Struct
 from shared.errors import (
     EgressRefused,
     FlowRefused,
+    GateClosed,
     LeaseLost,
     ProviderBusy,
     ProviderRefused,
@@ -137,7 +138,7 @@ def _sent(order: ExchangeOrder) -> Generator[Effect, Any, _Exchanged]:
         answer: HttpAnswer = yield Call(_token_call(order, now))
         exchanged = _Exchanged(answer=answer, at=now)
         _check_outcome(order, exchanged)
-    except ProviderBusy as busy:
+    except (ProviderBusy, GateClosed) as busy:
         yield from _later(order, now, busy)
     except UnknownOutcome:
         raise FlowRefused("exchange_unknown") from None
@@ -167,12 +168,14 @@ def _check_outcome(order: ExchangeOrder, exchanged: _Exchanged) -> None:
 
 
 def _later(
-    order: ExchangeOrder, now: float, busy: ProviderBusy
+    order: ExchangeOrder, now: float, busy: ProviderBusy | GateClosed
 ) -> Generator[Effect, Any, None]:
     after = busy.after or _USUAL_WAIT
     if now + after.total_seconds() >= order.code_deadline:
         raise FlowRefused("provider_busy") from None
     yield ForgetIntent(EXCHANGE)
+    if isinstance(busy, GateClosed):
+        raise busy
     raise ProviderBusy(str(busy), after)
 
 
@@ -228,7 +231,7 @@ def _in_time(
     """*steps*; past the flow's end a provider that cannot answer is not asked again."""
     try:
         return (yield from steps)
-    except ProviderBusy:
+    except (ProviderBusy, GateClosed):
         now: float = yield Now()
         if now >= order.deadline:
             raise FlowRefused("provider_busy") from None

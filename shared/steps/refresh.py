@@ -18,6 +18,7 @@ from msgspec import Struct
 from shared.errors import (
     EgressRefused,
     FlowRefused,
+    GateClosed,
     ProviderBusy,
     ProviderRefused,
     StoreUnavailable,
@@ -73,6 +74,7 @@ def refresh(order: RefreshOrder) -> Generator[Effect, Any, Tokens]:
     Raises:
         ProviderRefused: the user has to connect again, which is noted; or the client is misconfigured.
         ProviderBusy: no token works now, but one may later.
+        GateClosed: the same, while the provider wants a pause.
 
     """
     stored: StoredTokens = yield ReadTokens()
@@ -151,6 +153,11 @@ def _refreshed(
     except (ProviderBusy, EgressRefused, FlowRefused) as unsent:
         yield ForgetIntent(_name(stored))
         return _still_working(stored.tokens, now, str(unsent))
+    except GateClosed:
+        yield ForgetIntent(_name(stored))
+        if _works(stored.tokens, now):
+            return stored.tokens
+        raise
     except UnknownOutcome as unknown:
         return _still_working(stored.tokens, now, str(unknown))
     replaced = yield from _kept(ReplaceTokens(tokens=tokens, version=stored.version))

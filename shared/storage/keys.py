@@ -25,7 +25,7 @@ dedupe:KEY                         string  id of the first copy of a delivery; e
 children:ID                        zset    deliveries that a request was split into
 order:WEBHOOKID                    zset    released records that go one after the other
 unbound:INTEGRATION:IDENTIFIER     hash    `seq`, `bot`: what came up to then is nobody else's; `before`
-gate:NAME                          hash    `kind`, `until` (ms), `reason` of a closed gate (`bot:ID`, `handler:NAME` …)
+gate:NAME                          hash    `kind`, `until` (ms), `reason`, `credit` (who may go now); e.g. `bot:ID`
 gates                              zset    closed gates by when they let something through (ms)
 behind:NAME                        zset    ids waiting behind that gate, by acceptance
 parked:INTEGRATION:IDENTIFIER      zset    ids waiting for that identifier, by acceptance

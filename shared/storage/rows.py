@@ -13,7 +13,7 @@ _NUMBERS = (
 _RENAMED = {"at": "accepted_at", "changed": "changed_at", "due": "due_at"}
 _TEXTS = (
     "job", "state", "reason", "integration", "bot", "installation", "identifier", "parent",
-    "lane", "worker", "gate", "probe",
+    "lane", "worker", "gate", "probe", "passed",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from shared.model.jobs import Claim
 from shared.storage.connection import Store
 from shared.storage.gates import Gates
 from shared.storage.ledger_check import check
-from tests.contracts.ledger_builders import Bench
+from tests.contracts.ledger_builders import Bench, an_ending
 
 BOT = "bot:shop"
 HALF_A_MINUTE = timedelta(seconds=30)
@@ -35,6 +35,13 @@ async def _put_behind(bench: Bench, *ids: str) -> list[Claim]:
     for claim in claims:
         assert await bench.settle(claim, "wait", gate=BOT, reason="because it is down")
     return claims
+
+
+async def _answered(bench: Bench, end: str = "done") -> list[str]:
+    """Claim what may be claimed and end it; returns the ids."""
+    claims = await bench.claim(500)
+    await bench.ledger.settle([an_ending(one, end, reason="for the test") for one in claims])
+    return [claim.record.id for claim in claims]
 
 
 class TestABreaker:
@@ -74,7 +81,7 @@ class TestABreaker:
         for first in range(0, 450, 50):
             await _put_behind(bench, *ids[first : first + 50])
         await gates.open(BOT)
-        going = [id for _ in range(6) for id in await bench.claimed_ids(200)]
+        going = [id for _ in range(10) for id in await _answered(bench)]
 
         assert ids == going
         assert [] == await gates.all()
@@ -111,7 +118,7 @@ class TestAPause:
         bench.later(31)
 
         assert [] == early
-        assert ["req_1", "req_2"] == await bench.claimed_ids()
+        assert ["req_1", "req_2"] == [id for _ in range(2) for id in await _answered(bench)]
 
     async def test_is_not_shortened_and_does_not_soften_a_breaker(
         self, bench: Bench, gates: Gates
@@ -129,6 +136,83 @@ class TestAPause:
 
         assert pause is not None
         assert 25 < pause <= 30
+
+    async def test_that_was_opened_by_hand_is_over(self, bench: Bench, gates: Gates) -> None:
+        """What closes it afterwards says for how long."""
+        await gates.close(BOT, "pause", timedelta(hours=1), "because an operator closed it")
+        await gates.open(BOT)
+        await gates.close(BOT, "pause", HALF_A_MINUTE, "because it asked")
+        (gate,) = await gates.all()
+
+        assert gate.seconds <= 30
+
+
+class TestAGateThatOpens:
+    """What waited is no herd: the target shows with each answer that it can take more."""
+
+    @pytest.fixture
+    async def opening(self, bench: Bench, gates: Gates) -> Bench:
+        await gates.close(BOT, "pause", HALF_A_MINUTE, "because it asked")
+        await _put_behind(bench, *(f"req_{number:02}" for number in range(40)))
+        bench.later(31)
+        return bench
+
+    async def test_lets_one_go_then_twice_as_many_while_they_are_answered(
+        self, opening: Bench
+    ) -> None:
+        going = [len(await _answered(opening)) for _ in range(7)]
+
+        assert [1, 2, 4, 8, 16, 9, 0] == going
+        assert [] == await check(opening.store)
+
+    async def test_lets_none_follow_one_that_was_not_answered(self, opening: Bench) -> None:
+        (first,) = await opening.claim()
+        assert await opening.settle(first, "retry", delay=HALF_A_MINUTE, reason="502")
+        following = await opening.claimed_ids()
+        opening.later(1.1)
+
+        assert [] == following
+        assert 1 == len(await opening.claim())
+
+    async def test_goes_on_when_the_worker_of_the_one_dies(self, opening: Bench) -> None:
+        assert 1 == len(await opening.claim())
+        opening.later(1.1)
+
+        assert 1 == len(await opening.claim())
+
+    async def test_that_closes_again_holds_what_has_not_gone(
+        self, opening: Bench, gates: Gates
+    ) -> None:
+        (first,) = await opening.claim()
+        await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+        assert await opening.settle(first, "wait", gate=BOT, reason="because it is down")
+        held = await opening.claimed_ids()
+        opening.later(31)
+
+        assert [] == held
+        assert ["req_00"] == await opening.claimed_ids()
+
+    async def test_is_forgotten_with_the_last_one(self, opening: Bench, gates: Gates) -> None:
+        for _ in range(7):
+            await _answered(opening)
+        opening.later(1.1)
+        await opening.claim()
+
+        assert [] == await gates.all()
+
+
+async def test_a_probe_that_is_sent_again_by_hand_is_none_any_more(
+    bench: Bench, gates: Gates
+) -> None:
+    await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
+    await _put_behind(bench, "req_1")
+    bench.later(31)
+    (probe,) = await bench.claim()
+    await bench.settle(probe, "dead", reason="410")
+    await bench.ledger.replay("req_1")
+    (again,) = await bench.claim()
+
+    assert (BOT, "") == (probe.record.probe, again.record.probe)
 
 
 class TestARecordBehindAGate:

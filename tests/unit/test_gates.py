@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from shared.errors import GateClosed, HandlerUnavailable, Permanent, ProviderBusy
+from shared.errors import GateClosed, HandlerUnavailable, Permanent, ProviderBusy, Transient
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.model.gates import Gate, GateKind
 from shared.model.jobs import Record
+from shared.retries import MAX_ATTEMPTS
 from tests.unit.engine_builders import a_claim
+from tests.unit.test_journey import Hands
 from workers.gates import Gatekeeper
 from workers.sending import send
 
@@ -165,6 +167,28 @@ class TestAProbe:
 
 
 class TestAPause:
+    async def test_that_is_asked_for_a_day_stops_all_for_a_minute(self, scene: Scene) -> None:
+        """It may be about this one event; the record itself waits the day."""
+        scene.target.error = HandlerUnavailable("429", timedelta(days=1))
+        with pytest.raises(HandlerUnavailable) as raised:
+            await scene.keeper.through(BOT, RECORD, scene.target)
+
+        assert timedelta(days=1) == raised.value.after
+        assert [(BOT, "pause", timedelta(minutes=1))] == scene.gates.closed
+
+    async def test_that_another_worker_has_ended_is_over_for_who_was_let_through(
+        self, scene: Scene
+    ) -> None:
+        """The store knows first: workers look once a second."""
+        scene.gates.standing = [
+            Gate(name=BOT, kind="pause", seconds=3600, reason="because it asked", behind=2)
+        ]
+        await scene.keeper.look()
+        scene.gates.standing = []
+
+        assert ["GateClosed"] == await scene.call()
+        assert ["answered"] == await scene.call(record=a_claim(passed=BOT).record)
+
     async def test_is_taken_from_what_the_target_asks_for(self, scene: Scene) -> None:
         scene.target.error = HandlerUnavailable("503", timedelta(seconds=7))
         came = await scene.call(3)
@@ -213,15 +237,33 @@ class TestAProvider:
         provider = Provider(BUSY, OK)
         tools = tools_of(scene, provider)
         await send(tools, "acme", a_call())
-        with pytest.raises(ProviderBusy) as raised:
+        with pytest.raises(GateClosed) as raised:
             await send(tools, "acme", a_call())
         other = await send(tools, "acme", a_call("https://other.example/"))
         scene.clock.seconds += 21
 
-        assert timedelta(seconds=20) == raised.value.after
+        gate = "provider:acme/api.acme.example"
+        assert (gate, timedelta(seconds=20)) == (raised.value.gate, raised.value.after)
         assert 200 == other.status
         assert 200 == (await send(tools, "acme", a_call())).status
         assert 3 == provider.calls
+
+    async def test_that_is_left_alone_costs_no_attempt_however_often_it_is_tried(
+        self, scene: Scene
+    ) -> None:
+        """Another record of the same sender is refused every minute: this one would be dead after eleven of them."""
+        provider = Provider(HttpAnswer(status=429, headers=(("retry-after", "3600"),)))
+        hands, tools = Hands(), tools_of(scene, provider)
+        for _ in range(MAX_ATTEMPTS + 1):
+            await send(tools, "acme", a_call())
+            with pytest.raises(Transient) as held:
+                await send(tools, "acme", a_call())
+            tried = sum(one.end == "retry" for one in hands.endings)
+            await hands.carry(a_claim(attempts=tried), held.value)
+            scene.clock.seconds += 61
+
+        assert {"wait"} == {one.end for one in hands.endings}
+        assert {"provider:acme/api.acme.example"} == {one.gate for one in hands.endings}
 
     async def test_never_stops_all_for_longer_than_a_minute(self, scene: Scene) -> None:
         """Limits are often per account: one that is used up for a day must not stop the others."""

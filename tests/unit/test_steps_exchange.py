@@ -9,6 +9,7 @@ import pytest
 from shared.errors import (
     EgressRefused,
     FlowRefused,
+    GateClosed,
     LeaseLost,
     ProviderBusy,
     StoreUnavailable,
@@ -184,6 +185,20 @@ class TestAnExchangeThatFails:
         assert isinstance(played.effects[-1], ForgetIntent)
         assert isinstance(played.error, ProviderBusy)
         assert timedelta(seconds=after) == played.error.after
+
+    def test_waits_behind_the_provider_s_gate_and_may_begin_again(self) -> None:
+        closed = GateClosed("provider:acme/acme.example", "it asked", timedelta(seconds=60))
+        played = Played(exchange(an_exchange()), [BEGUN, NOON, closed, None])
+
+        assert isinstance(played.effects[-1], ForgetIntent)
+        assert closed is played.error
+
+    def test_waits_behind_no_gate_that_stays_closed_longer_than_the_code_works(self) -> None:
+        closed = GateClosed("provider:acme/acme.example", "by hand", timedelta(hours=1))
+
+        assert "provider_busy" == cause_of(
+            Played(exchange(an_exchange()), [BEGUN, NOON, closed])
+        )
 
     def test_is_not_tried_again_after_the_code_has_expired(self) -> None:
         answer = answered({}, 429, retry_after="900")

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import ProviderBusy, ProviderRefused, StoreUnavailable, UnknownOutcome
+from shared.errors import (
+    GateClosed,
+    ProviderBusy,
+    ProviderRefused,
+    StoreUnavailable,
+    UnknownOutcome,
+)
 from shared.secret import Secret
 from shared.steps.effects import ReplaceTokens, StepState, StoredTokens
 from shared.steps.refresh import refresh
@@ -225,6 +231,23 @@ class TestABusyProvider:
         )
 
         assert isinstance(played.error, ProviderBusy)
+
+    def test_that_wants_a_pause_is_waited_for_behind_its_gate(self) -> None:
+        closed = GateClosed("provider:acme/acme.example", "because it asked")
+        played = Played(
+            refresh(a_refresh()), [STORED, OVER, True, STORED, BEGUN, closed, None, None]
+        )
+
+        assert ["ForgetIntent", "DropLease"] == played.asked[-2:]
+        assert closed is played.error
+
+    def test_that_wants_a_pause_is_no_matter_while_the_old_token_works(self) -> None:
+        closed = GateClosed("provider:acme/acme.example", "because it asked")
+        played = Played(
+            refresh(a_refresh()), [STORED, DUE, True, STORED, BEGUN, closed, None, None]
+        )
+
+        assert b"access-1" == access(played)
 
 
 def test_the_lease_is_dropped_when_the_store_fails() -> None:

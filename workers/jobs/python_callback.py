@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from shared.errors import FlowRefused, LeaseLost, UnknownOutcome, WaypostError
+from shared.errors import FlowRefused, GateClosed, LeaseLost, UnknownOutcome, WaypostError
 from shared.model.flows import Flow
 from shared.oauth import callback_cause, words_of
 from workers.effects import await_confirmation
@@ -45,6 +45,8 @@ async def _run(callback: Callback, query: dict[str, str], tools: Tools) -> None:
         raise
     except UnknownOutcome:
         raise FlowRefused("exchange_unknown") from None
+    except GateClosed:
+        raise FlowRefused("provider_busy") from None
     except WaypostError as error:
         raise FlowRefused("provider_error", str(error)) from None
 

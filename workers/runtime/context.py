@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from shared.errors import NotFound, Permanent, ProviderBusy, UnknownOutcome
+from shared.errors import GateClosed, NotFound, Permanent, ProviderBusy, UnknownOutcome
 from shared.integrations.addresses import callable_hosts
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.routing import identifier_of
@@ -214,7 +214,7 @@ class Context:
     async def _done(self, name: str, kind: StepKind, do: Callable[[], Any]) -> Any:
         try:
             return await asyncio.shield(_awaited(do()))
-        except ProviderBusy:
+        except (ProviderBusy, GateClosed):
             await self._tools.ledger.step(
                 "forget", self._record, name
             )  # provably not processed

@@ -6,14 +6,14 @@ if what == 'close' then
   local before = redis.call('HMGET', gate_key(name), 'kind', 'until')
   local until_ms = math.max(NOW + tonumber(ARGV[4]), tonumber(before[2] or 0))
   local kind = before[1] == 'breaker' and 'breaker' or ARGV[3]
-  redis.call('HSET', gate_key(name), 'kind', kind, 'until', until_ms, 'reason', ARGV[5])
+  redis.call('HSET', gate_key(name), 'kind', kind, 'until', until_ms, 'reason', ARGV[5], 'credit', 0)
   redis.call('ZADD', P .. 'gates', until_ms, name)
   return {}
 end
 
 if what == 'open' then
   if redis.call('EXISTS', gate_key(name)) == 1 then
-    redis.call('HSET', gate_key(name), 'kind', 'open')
+    redis.call('HSET', gate_key(name), 'kind', 'open', 'until', NOW)
     redis.call('ZADD', P .. 'gates', NOW, name)
     wake()
   end

@@ -1,9 +1,13 @@
 -- Not a script: the part on gates, put behind the prelude of the scripts that close and pass them.
 -- A gate stands before one target: a bot's URL, an integration's server. While it is closed, records wait behind it, in the
 -- order they were accepted; they hold no slot and lose no attempt. A pause ends by itself. A breaker lets one record
--- through now and then, and opens when that one gets through.
+-- through now and then, and opens when that one gets through. A gate that opens lets one record go, then two more for each
+-- that was answered, so that what waited is no herd. Behind the kind `slots` waits what found no slot of a worker; the worker
+-- says how many may come. `credit` is how many may go now, whatever the time.
 local RELEASED = 200 -- records that one claim brings back
 local PROBE_MS = 30000 -- between two probes
+local STEP_MS = 1000 -- after which one more goes though nobody was answered, and nobody said how many
+local GROWTH = 2 -- records that follow one that was answered
 
 local function gate_key(gate) return P .. 'gate:' .. escaped(gate) end
 local function behind_key(gate) return P .. 'behind:' .. escaped(gate) end
@@ -14,17 +18,26 @@ local function left_behind(id)
   if gate then redis.call('ZREM', behind_key(gate), id) end
 end
 
--- Brings the first *most* records behind *gate* back; returns how many.
-local function let_through(gate, most, as_probe)
+-- Brings the first *most* records behind *gate* back, marked in the field *mark*; returns how many.
+local function let_through(gate, most, mark)
   local key = behind_key(gate)
   local first = redis.call('ZRANGE', key, 0, most - 1)
+  if #first == 0 then return 0 end
+  local sizes, places, tickets = 0, {}, {}
   for _, id in ipairs(first) do
-    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
-    redis.call('ZREM', key, id)
+    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'lane')
     redis.call('HDEL', record(id), 'gate')
-    if as_probe then redis.call('HSET', record(id), 'probe', gate) end
-    ready(id, r[1], r[2], tonumber(r[3]), r[4])
+    redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)
+    sizes, places[#places + 1], places[#places + 2] = sizes + tonumber(r[2]), r[1], id
+    ticket(id)
+    tickets[#tickets + 1] = {id, r[3]}
   end
+  redis.call('ZREM', key, unpack(first))
+  redis.call('ZREM', P .. 'state:waiting', unpack(first))
+  redis.call('ZADD', P .. 'state:ready', unpack(places))
+  redis.call('HINCRBY', P .. 'bytes', 'waiting', -sizes)
+  redis.call('HINCRBY', P .. 'bytes', 'ready', sizes)
+  enqueue_all(tickets)
   return #first
 end
 
@@ -33,24 +46,51 @@ local function forget_gate(gate)
   redis.call('ZREM', P .. 'gates', gate)
 end
 
+local function probe(gate)
+  if let_through(gate, 1, 'probe') == 1 then redis.call('ZADD', P .. 'gates', NOW + PROBE_MS, gate)
+  else forget_gate(gate) end
+end
+
+-- As many as have credit; one where none has, since the gate's time has come. Nobody behind it: it has done its work, but for
+-- `slots`, of which its worker believes until then that it stands.
+local function let_follow(gate, kind, until_ms, credit)
+  local most = math.min(math.max(credit, 1), RELEASED)
+  local went = let_through(gate, most, 'passed')
+  if went == most then
+    redis.call('HSET', gate_key(gate), 'credit', math.max(0, credit - went))
+    redis.call('ZADD', P .. 'gates', credit > went and NOW or NOW + STEP_MS, gate)
+  elseif kind == 'slots' and NOW < until_ms then
+    redis.call('HSET', gate_key(gate), 'credit', 0)
+    redis.call('ZADD', P .. 'gates', until_ms, gate)
+  else
+    forget_gate(gate)
+  end
+end
+
 -- Brings back what waits behind gates whose time has come.
 local function pass_gates()
   for _, gate in ipairs(redis.call('ZRANGEBYSCORE', P .. 'gates', '-inf', NOW, 'LIMIT', 0, 10)) do
-    if redis.call('HGET', gate_key(gate), 'kind') == 'breaker' then
-      if let_through(gate, 1, true) == 1 then
-        redis.call('ZADD', P .. 'gates', NOW + PROBE_MS, gate)
-      else
-        forget_gate(gate)
-      end
-    elseif let_through(gate, RELEASED, false) < RELEASED then
-      forget_gate(gate)
+    local g = redis.call('HMGET', gate_key(gate), 'kind', 'until', 'credit')
+    if g[1] == 'breaker' then
+      probe(gate)
+    else
+      if g[1] == 'pause' then redis.call('HSET', gate_key(gate), 'kind', 'open', 'credit', 0) end
+      let_follow(gate, g[1], tonumber(g[2] or 0), g[1] == 'pause' and 0 or tonumber(g[3] or 0))
     end
   end
 end
 
+-- *many* more may go; true where somebody waits for that.
+local function give_credit(gate, kind, many)
+  if redis.call('HGET', gate_key(gate), 'kind') ~= kind or redis.call('EXISTS', behind_key(gate)) == 0 then return false end
+  redis.call('HINCRBY', gate_key(gate), 'credit', many)
+  redis.call('ZADD', P .. 'gates', NOW, gate)
+  return true
+end
+
 -- Puts a leased record behind *gate*. If that has opened meanwhile it comes back in a second: its worker will know by then.
 local function put_behind(id, gate, reason, r)
-  redis.call('HDEL', record(id), 'probe')
+  redis.call('HDEL', record(id), 'probe', 'passed')
   if redis.call('EXISTS', gate_key(gate)) == 1 then
     move(id, 'leased', 'waiting', r[3], tonumber(r[4]))
     redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', reason, 'gate', gate)

@@ -97,7 +97,7 @@ end
 -- Gives a closed or parked record new attempts.
 local function revive(id, from, at, bytes, lane)
   redis.call('HSET', record(id), 'attempts', 0, 'crashes', 0)
-  redis.call('HDEL', record(id), 'ordered')
+  redis.call('HDEL', record(id), 'ordered', 'probe', 'passed')
   ready(id, from, at, bytes, lane)
 end
 

@@ -86,7 +86,7 @@ local function cleared(child)
   redis.call('HINCRBY', P .. 'bytes', c[1], -tonumber(c[2]))
   redis.call('HINCRBY', record(child), 'replays', 1)
   redis.call('HSET', record(child), 'attempts', 0, 'crashes', 0)
-  redis.call('HDEL', record(child), 'ordered')
+  redis.call('HDEL', record(child), 'ordered', 'probe', 'passed')
   return true
 end
 

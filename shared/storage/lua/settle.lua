@@ -5,7 +5,7 @@
 -- written. So is a `found` that is somebody else's by now: it goes round again.
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 1}
 local replies, closed, leases, gone, owners_of = {}, {}, {}, {}, {}
-local woken = false
+local woken, answered = false, {} -- answered: how many of those that a gate let through, by gate
 
 local function close(id, state, reason, r, ...)
   moving(id, 'leased', state, r[3], tonumber(r[4]))
@@ -17,6 +17,7 @@ local function close(id, state, reason, r, ...)
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
   if r[7] then next_in_order(id, r[6]) end
+  if r[10] and state ~= 'dead' then answered[r[10]] = (answered[r[10]] or 0) + 1 end
 end
 
 local function tell(bot, event)
@@ -39,7 +40,7 @@ local function retry(id, reason, delay, r)
   moving(id, 'leased', 'retrying', r[3], tonumber(r[4]))
   redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
     'attempts', tonumber(r[8] or 0) + 1)
-  redis.call('HDEL', record(id), 'probe')
+  redis.call('HDEL', record(id), 'probe', 'passed')
   redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   woken = true
 end
@@ -53,7 +54,8 @@ local at = 2
 for i = 1, tonumber(ARGV[1]) do
   local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
   at = a + (NEEDS[outcome] or 0)
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts', 'reason')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts', 'reason',
+    'passed')
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
@@ -82,5 +84,6 @@ moved()
 if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
 if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
 for what, n in pairs(closed) do count(what, n) end
+for gate, n in pairs(answered) do woken = give_credit(gate, 'open', GROWTH * n) or woken end
 if woken then wake() end
 return replies
