@@ -11,7 +11,7 @@ import msgspec
 from shared.errors import StoreUnavailable
 from shared.model.requests import Door
 from shared.storage import keys
-from shared.storage.client import told_apart
+from shared.storage.heard import heard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -40,7 +40,7 @@ class Definitions:
 
     def __init__(self, store: Store) -> None:
         """Keep them in *store*."""
-        self._redis, self._blocking = store.redis, store.blocking
+        self._redis = store.redis
 
     async def publish(self, document: bytes, name: str, version: str, door: Door) -> str:
         """Make *document* the current version of *name* and open its door; returns the integration's id."""
@@ -93,17 +93,11 @@ class Definitions:
         """
         while True:
             try:
-                async with self._blocking.pubsub() as channel:
-                    with told_apart():
-                        await channel.subscribe(keys.key("doors"))
-                    yield DoorChange("all", "")
-                    while True:
-                        with told_apart():
-                            message = await channel.get_message(
-                                ignore_subscribe_messages=True, timeout=10
-                            )
-                        if message:
-                            yield _change(message["data"].decode())
+                async for message in heard(self._redis, keys.key("doors")):
+                    if message["type"] == "subscribe":
+                        yield DoorChange("all", "")
+                    elif message["type"] == "message":
+                        yield _change(message["data"].decode())
             except StoreUnavailable:
                 await asyncio.sleep(_PAUSE)
 

@@ -20,7 +20,7 @@ from shared.model.outcomes import Found
 from shared.model.requests import RawRequest
 from shared.model.retention import Retention
 from shared.storage import keys
-from shared.storage.client import told_apart
+from shared.storage.heard import heard
 from shared.storage.resp import Part
 from shared.storage.rows import fields_of, record_of
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 DEDUPE_LIFETIME = timedelta(days=3)
 LEASE = timedelta(seconds=10)
 MOST_CRASHES = 3
-SILENCE = 10.0  # seconds; below the time-out of a blocking connection
 MOST_PARKED = 1000  # requests that may wait for one identifier
 
 
@@ -222,24 +221,14 @@ class Ledger:
 
     async def wakes(self) -> AsyncIterator[None]:
         """Yield once when nothing can be missed any more, and whenever a ticket became ready."""
-        async for _ in self._heard(keys.key("wake")):
+        async for _ in heard(self._store.redis, keys.key("wake")):
             yield None
 
     async def messages(self, inbox: str) -> AsyncIterator[bytes]:
         """What workers send to *inbox*; raises `StoreUnavailable` when the connection breaks."""
-        async for message in self._heard(keys.key("inbox", inbox)):
+        async for message in heard(self._store.redis, keys.key("inbox", inbox)):
             if message["type"] == "message":
                 yield message["data"]
-
-    async def _heard(self, channel: str) -> AsyncIterator[dict[str, Any]]:
-        """What is said on *channel*, its confirmation first; silence is no reason to hang up."""
-        with told_apart():
-            async with self._store.blocking.pubsub() as heard:
-                await heard.subscribe(channel)
-                while True:
-                    message = await heard.get_message(timeout=SILENCE)
-                    if message is not None:
-                        yield message
 
     async def publish(self, inbox: str, message: bytes) -> None:
         """Send *message* to an ingress' inbox; nobody may be listening."""

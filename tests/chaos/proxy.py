@@ -84,14 +84,19 @@ class Proxy:
     async def _pass(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_reply: bool
     ) -> None:
+        has_gap = False
         with contextlib.suppress(OSError):
             while data := await source.read(_PIECE):
                 await self._delay()
+                if has_gap and not self._withholds(is_reply=is_reply):
+                    return  # TCP never delivers what comes after a gap: the two sides find out, and hang up
                 if is_reply and self.chance.random() < self.weather.reset:
                     self.resets += 1
                     sink.write(data[: len(data) // 2])
                     return
-                if kept := self._kept(data, is_reply):
+                kept = self._kept(data, is_reply)
+                has_gap = has_gap or len(kept) < len(data)
+                if kept:
                     await self._write(sink, kept)
 
     async def _delay(self) -> None:
@@ -99,6 +104,10 @@ class Proxy:
         if weather.latency:
             off = weather.jitter * (2 * self.chance.random() - 1)
             await asyncio.sleep(max(0.0, weather.latency + off))
+
+    def _withholds(self, *, is_reply: bool) -> bool:
+        drops = is_reply and self.weather.drops_replies_after is not None
+        return self.weather.is_half_open or drops
 
     def _kept(self, data: bytes, is_reply: bool) -> bytes:
         """What of *data* gets through."""

@@ -11,7 +11,10 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from shared.storage import keys
+from shared.errors import StoreUnavailable
+from shared.storage import heard, keys
+from shared.storage.connection import connect
+from shared.storage.ledger import Ledger
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.proxy import Proxy, Weather
@@ -88,6 +91,25 @@ class TestABadLine:
         assert 503 == first
         assert 2 == len(rig.bot.keys_of()["twice"])
 
+    async def test_on_which_nothing_is_heard_any_more_is_left(
+        self, behind_lines: tuple[Rig, Proxy, Proxy], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else a worker would sleep on a line that nobody has closed; one that is only quiet is kept."""
+        _, to_store, _ = behind_lines
+        monkeypatch.setattr(heard, "SILENCE", 0.1)
+        async with await connect(f"redis://127.0.0.1:{to_store.port}") as store:
+            wakes = Ledger(store).wakes()
+            await anext(wakes)
+            listening = asyncio.create_task(to_the_end(wakes))
+            await asyncio.sleep(1.0)
+            was_kept = not listening.done()
+            to_store.weather = Weather(is_half_open=True)
+            async with asyncio.timeout(5):
+                said = await listening
+            to_store.weather = Weather()
+
+        assert (True, "the store says nothing any more") == (was_kept, said)
+
 
 class TestAClockThatIsWrong:
     async def test_by_five_minutes_moves_no_attempt_and_loses_no_lease(
@@ -152,6 +174,16 @@ class TestABotThatIsDown:
         assert asked <= 25  # ten or so per worker, then nobody
         assert waiting >= 40 - asked
         assert dict.fromkeys(texts[:40], 1) == came
+
+
+async def to_the_end(wakes: AsyncIterator[None]) -> str:
+    """Listen until the line is left; why it was."""
+    try:
+        async for _ in wakes:
+            pass
+    except StoreUnavailable as error:
+        return str(error)
+    return ""
 
 
 async def first_retries(rig: Rig, texts: list[str]) -> tuple[float, float]:

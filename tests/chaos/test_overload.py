@@ -97,6 +97,7 @@ async def test_five_times_as_much_leaves_what_can_be_done(
     assert goodput >= wanted
     assert (0, 0, 0) == (flood["others"], flood["unanswered"], flood["without_a_time"])
     assert flood["refused"] > 0
-    assert (0, 0) == (after["refused"], after["too_late"])
+    assert 0 == after["refused"]
+    assert after["good"] >= 0.95 * after["offered"]
     assert {200} == set(await health)
     assert without < goodput / 2
