@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 AT_A_TIME = 500  # records: some milliseconds of the store's time
-PAUSE = 30.0  # seconds
+PAUSE = 5.0  # seconds, in which a few per cent of what may be kept can come
 SHORT_PAUSE = 0.1  # while there is more to remove
 
 

@@ -218,11 +218,13 @@ class Rig:
         port = free_port()
         self.origins.append(f"http://127.0.0.1:{port}")
         bind = {"WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}"}
-        self.programs[name] = Program(self, name, "services.ingress.main", {**bind, **environ})
-        return self.programs[name]
+        return self.program(name, "services.ingress.main", **bind, **environ)
 
     def worker(self, name: str, **environ: str) -> Program:
-        self.programs[name] = Program(self, name, "workers.main", environ)
+        return self.program(name, "workers.main", **environ)
+
+    def program(self, name: str, module: str, **environ: str) -> Program:
+        self.programs[name] = Program(self, name, module, environ)
         return self.programs[name]
 
     @property

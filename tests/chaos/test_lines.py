@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -81,6 +81,7 @@ class TestABadLine:
     ) -> None:
         """The control: stored, its reply lost, and repeated under another name."""
         rig, to_store, _ = behind_lines
+        await rig.insist("before")  # by now its ingress knows the door
         to_store.weather = Weather(drops_replies_after=0)
         first = await rig.send("twice", delivery="one")
         to_store.weather = Weather()
@@ -149,31 +150,77 @@ class TestABotThatIsDown:
         self, behind_lines: tuple[Rig, Proxy, Proxy]
     ) -> None:
         rig, *_ = behind_lines
-        down = Bot()
-        down.status = 503
-        await rig.bots.put("down", await down.start())
-        await rig.install("chaos", "team-down", bot="down")
-        rig.bot.got.clear()
-        texts = [f"r19-{n}" for n in range(80)]
-        for text in texts[:40]:
-            assert 200 == await rig.send(text, team="team-down", to=0)
-        async with asyncio.timeout(10):
-            while await rig.count("waiting") + await rig.count("retrying") < 40:
-                await asyncio.sleep(0.05)
-        for text in texts[40:]:
-            assert 200 == await rig.send(text, to=0)
-        await rig.all_came(texts[40:])
-        waiting, asked = await rig.count("waiting"), down.asked
-        down.status = 200
-        await rig.let_pass(31)
-        await rig.is_idle()
+        async with a_bot_that_is_down(rig, "r19") as (down, texts):
+            others = [f"r19-other-{n}" for n in range(40)]
+            for text in others:
+                assert 200 == await rig.send(text, to=0)
+            await rig.all_came(others)
+            waiting, asked, burnt = await rig.count("waiting"), down.asked, await attempts(rig)
         came = down.texts()
-        await down.stop()
 
         told("R19", for_the_bot=40, asked_while_down=asked, waiting_without_an_attempt=waiting)
         assert asked <= 25  # ten or so per worker, then nobody
+        assert burnt <= asked
         assert waiting >= 40 - asked
-        assert dict.fromkeys(texts[:40], 1) == came
+        assert dict.fromkeys(texts, 1) == came
+
+    async def test_would_burn_all_of_them_without_its_breaker(
+        self, behind_lines: tuple[Rig, Proxy, Proxy]
+    ) -> None:
+        """The control: the same, by a worker that goes on asking."""
+        rig, *_ = behind_lines
+        rig.programs["worker-behind"].signal(signal.SIGSTOP)
+        impatient = rig.program("worker-impatient", "tests.chaos.impatient")
+        try:
+            await impatient.until_it_said("worker.started")
+            async with a_bot_that_is_down(rig, "r19c") as (down, texts):
+                await asyncio.sleep(2.0)
+                waiting, asked, burnt = (
+                    await rig.count("waiting"),
+                    down.asked,
+                    await attempts(rig),
+                )
+            came = down.texts()
+        finally:
+            rig.programs["worker-behind"].signal(signal.SIGCONT)
+            await asyncio.to_thread(rig.programs.pop("worker-impatient").stop)
+
+        told("R19 without a breaker (control)", asked_while_down=asked, attempts_burnt=burnt)
+        assert 0 == waiting
+        assert 40 <= burnt <= asked
+        assert set(texts) == set(came)
+
+
+@asynccontextmanager
+async def a_bot_that_is_down(rig: Rig, name: str) -> AsyncIterator[tuple[Bot, list[str]]]:
+    """Forty requests for a bot that answers 503 for as long as the block lasts; then they all arrive."""
+    down = Bot()
+    down.status = 503
+    await rig.bots.put(name, await down.start())
+    await rig.install("chaos", f"team-{name}", bot=name)
+    rig.bot.got.clear()
+    texts = [f"{name}-{n}" for n in range(40)]
+    for text in texts:
+        assert 200 == await rig.send(text, team=f"team-{name}", to=0)
+    async with asyncio.timeout(10):
+        while await rig.count("waiting") + await rig.count("retrying") < len(texts):
+            await asyncio.sleep(0.05)
+    yield down, texts
+    down.status = 200
+    await rig.let_pass(31)
+    await rig.is_idle()
+    await down.stop()
+
+
+async def attempts(rig: Rig) -> int:
+    """How many attempts were counted of what is not at its end."""
+    found = 0
+    for state in ("waiting", "retrying", "leased", "ready"):
+        for id in await rig.store.redis.zrange(keys.key("state", state), 0, -1):
+            found += int(
+                await rig.store.redis.hget(keys.key("record", id.decode()), "attempts") or 0
+            )  # type: ignore[misc]
+    return found
 
 
 async def to_the_end(wakes: AsyncIterator[None]) -> str:
