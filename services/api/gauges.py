@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from shared.errors import Transient
 from shared.metrics import Sample, page, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from services.api.ports import ApiPorts
+    from shared.model.gates import Gate
     from shared.model.jobs import QueueStats
 
 _REFUSED = "refused_"
+_ONE_OF_MANY = re.compile(r"installation:[^/]+")
 
 
 async def gauges(ports: ApiPorts) -> bytes:
@@ -38,7 +42,7 @@ async def _all(ports: ApiPorts) -> list[Sample]:
         *_totals(stats),
         *_queue(stats),
         *_workers(stats),
-        *(Sample("gate_behind", {"gate": one.name}, one.behind) for one in gates),
+        *_gates(gates),
         Sample("connections_lost", {}, await ports.renewals.lost()),
         Sample("store_durable", {}, (await ports.promise()).durable),
     ]
@@ -58,6 +62,15 @@ def _queue(stats: QueueStats) -> Iterator[Sample]:
     for state, load in stats.states.items():
         yield Sample("queue_records", {"state": state}, load.count)
         yield Sample("queue_bytes", {"state": state}, load.bytes)
+
+
+def _gates(gates: Iterable[Gate]) -> Iterator[Sample]:
+    """Gates of single installations together: a webhookId is as good as the address of a webhook."""
+    behind = Counter[str]()
+    for gate in gates:
+        behind[_ONE_OF_MANY.sub("installation", gate.name)] += gate.behind
+    for name, count in behind.items():
+        yield Sample("gate_behind", {"gate": name}, count)
 
 
 def _workers(stats: QueueStats) -> Iterator[Sample]:

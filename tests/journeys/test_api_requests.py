@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from services.api import examples
@@ -158,6 +161,21 @@ class TestRequests:
         assert ["tester"] == [one["id"] for one in said.body["workers"]] or [] == said.body[
             "workers"
         ]
+
+    async def test_and_gates_are_in_the_metrics_without_the_id_of_any_webhook(self, api):
+        hosts = (
+            f"provider:installation:{HOOK}/api.test",
+            "provider:installation:other/api.test",
+        )
+        for gate in (f"installation:{HOOK}", "bot:b1", *hosts):
+            await api.ports.gates.close(gate, "pause", timedelta(minutes=1), "it asked for it")
+        async with api.session.get(f"{api.origin}/metrics") as answer:
+            text = await answer.text()
+
+        assert {"bot:b1", "installation", "provider:installation/api.test"} == set(
+            re.findall(r'gate_behind\{gate="([^"]+)"', text)
+        )
+        assert HOOK not in text
 
     async def test_and_what_other_processes_counted_are_in_the_metrics(self, api):
         """Once, however often somebody looks."""
