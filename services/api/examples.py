@@ -153,6 +153,11 @@ REQUEST: dict[str, Any] = {
 }
 
 SENTENCE = "It was given up: the bot's URL answered 410; it is kept with its payload and can be replayed."
+BULK = {
+    "dryRun": True, "cursor": "",
+    "groups": [{"state": "dead", "integration": "acme", "reason": "the bot's URL answered 410", "count": 1}],
+    "results": [{"id": REQUEST_ID, "result": "eligible", "was": "dead", "reason": ""}],
+}  # fmt: skip
 REPLAYED = {"id": REQUEST_ID, "result": "replayed", "was": "dead", "reason": ""}
 
 GATE = {

@@ -11,14 +11,27 @@ from shared.model.gates import GateKind
 from shared.model.jobs import JobKind, State, StateLoad
 
 
-class RequestQuery(Asked, frozen=True, kw_only=True):
-    """Which records; `since` is a time or a span such as 15m, 2h, 3d; `state` may be several, with commas."""
+class Matching(Asked, frozen=True, kw_only=True):
+    """
+    Which records; an empty part matches all.
+
+    `state` may be several, with commas; `installation` is a webhookId; `reason` is words that the reason has;
+    `since` and `until` are times, or spans before now such as 15m, 2h, 3d.
+    """
 
     state: str = ""
     integration: str = ""
+    installation: str = ""
     bot: str = ""
     identifier: str = ""
+    reason: Annotated[str, Meta(max_length=200)] = ""
     since: Annotated[str, Meta(max_length=40)] = ""
+    until: Annotated[str, Meta(max_length=40)] = ""
+
+
+class RequestQuery(Matching, frozen=True, kw_only=True):
+    """Which records, and which page of them."""
+
     cursor: Annotated[str, Meta(max_length=300)] = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
 
@@ -112,31 +125,52 @@ class ActedAnswer(Given, frozen=True, kw_only=True):
     results: list[Acted]
 
 
-class Filter(Asked, frozen=True, kw_only=True):
-    """Which records; at least one part, so that nobody replays everything by accident."""
+class Filter(Matching, frozen=True, kw_only=True):
+    """
+    Which records; at least one part, so that nobody acts on everything by accident.
+
+    Without `state`: what is dead. With `ids` nothing else counts.
+    """
 
     ids: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
-    state: str = ""
-    integration: str = ""
-    bot: str = ""
-    identifier: str = ""
-    since: Annotated[str, Meta(max_length=40)] = ""
 
 
-class BulkReplay(Asked, frozen=True, kw_only=True):
-    """Begin with `dryRun`, which only tells; at most `limit` records at a time."""
+class BulkDrop(Asked, frozen=True, kw_only=True):
+    """
+    Begin with `dryRun`, which only tells. Then call with `cursor` of the answer until it is empty.
+
+    A call looks at up to `limit` records that match, oldest first. All calls of one walk act on what matched when its
+    first one began, and on each record once, also when a call is made again because its answer was lost.
+    """
 
     filter: Filter
     dry_run: bool = True
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    cursor: Annotated[str, Meta(max_length=600)] = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 500
+
+
+class BulkReplay(BulkDrop, frozen=True, kw_only=True):
+    """The same, at most `rate` records a second."""
+
+    rate: Annotated[float, Meta(gt=0, le=10_000)] = 50
+
+
+class Group(Given, frozen=True, kw_only=True):
+    """How many records were in one state for one reason."""
+
+    state: State
+    integration: str
+    reason: str
+    count: int
 
 
 class BulkAnswer(Given, frozen=True, kw_only=True):
-    """A result per record; with `more` the filter matches others beside these."""
+    """A result per record, and those that are replayed, dropped or eligible in groups; an empty `cursor` is the end."""
 
     dry_run: bool
-    more: bool
+    groups: list[Group]
     results: list[Acted]
+    cursor: str
 
 
 class WorkerView(Given, frozen=True, kw_only=True):

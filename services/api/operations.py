@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.api import bulk, gates, queues, replays
 from services.api import examples as given
-from services.api import gates, queues, replays
 from services.api.admin import (
     bots,
     changes,
@@ -47,6 +47,7 @@ from services.api.ledger_answers import (
     BodyAnswer,
     BodyQuery,
     BulkAnswer,
+    BulkDrop,
     BulkReplay,
     CloseGate,
     Explanation,
@@ -251,14 +252,23 @@ REQUESTS = (
     ),
     Operation(
         method="POST", path="/v1/admin/requests/replay", name="replayRequests", tag="requests",
-        summary="Replay all that match; begin with dryRun",
-        act=replays.replay_many, body=BulkReplay, answer=BulkAnswer,
+        summary="Replay all that match, oldest first; begin with dryRun",
+        act=bulk.replay_many, body=BulkReplay, answer=BulkAnswer,
         example=Example(
-            body={"filter": {"state": "dead", "integration": "acme"}, "dryRun": True},
-            answer={
-                "dryRun": True, "more": False,
-                "results": [{"id": given.REQUEST_ID, "result": "eligible", "was": "dead", "reason": ""}],
+            body={
+                "filter": {"state": "dead", "integration": "acme", "reason": "410"},
+                "dryRun": True, "rate": 50,
             },
+            answer=given.BULK,
+        ),
+    ),
+    Operation(
+        method="POST", path="/v1/admin/requests/drop", name="dropRequests", tag="requests",
+        summary="Remove all that match, for good; begin with dryRun",
+        act=bulk.drop_many, body=BulkDrop, answer=BulkAnswer,
+        example=Example(
+            body={"filter": {"state": "dead", "integration": "acme", "until": "30d"}, "dryRun": True},
+            answer=given.BULK,
         ),
     ),
     Operation(

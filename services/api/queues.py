@@ -32,6 +32,7 @@ from shared.model.jobs import STATES, Page, State
 from shared.storage.inspection import Filter as Wanted
 
 if TYPE_CHECKING:
+    from services.api.ledger_answers import Matching
     from services.api.ports import ApiPorts
     from services.api.wire import Call
     from shared.model.jobs import Record
@@ -47,27 +48,39 @@ _SHY_PART = re.compile("token|secret|signature|hmac|password|auth")
 async def list_requests(ports: ApiPorts, call: Call[RequestQuery, None]) -> RequestList:
     """Read requests and deliveries, newest first."""
     query = call.query
-    wanted = Wanted(
-        states=states_of(query.state),
-        integration=query.integration,
-        bot=query.bot,
-        identifier=query.identifier,
-        since=since_of(query.since, ports.clock.now()),
-    )
+    wanted = wanted_of(query, ports.clock.now())
     page = await page_of(ports, wanted, query.cursor, query.limit)
     return RequestList(requests=[view(record) for record in page.records], cursor=page.cursor)
 
 
-async def page_of(ports: ApiPorts, wanted: Wanted, cursor: str, limit: int) -> Page:
+def wanted_of(given: Matching, now: float) -> Wanted:
+    """What was asked for, as the store looks for it; a part that means nothing is refused."""
+    return Wanted(
+        states=states_of(given.state),
+        integration=given.integration,
+        installation=given.installation,
+        bot=given.bot,
+        identifier=given.identifier,
+        reason=given.reason,
+        since=moment_of("since", given.since, now),
+        until=moment_of("until", given.until, now),
+    )
+
+
+async def page_of(
+    ports: ApiPorts, wanted: Wanted, cursor: str, limit: int, *, oldest_first: bool = False
+) -> Page:
     """
-    One page of records, or a refusal of a cursor that no page gave.
+    One page of records, newest first if not told otherwise, or a refusal of a cursor that no page gave.
 
     One look walks a bounded number of records; a filter that few match takes several to fill a page.
     """
     found: list[Record] = []
     try:
         for _ in range(_LOOKS):
-            page = await ports.inspection.list(wanted, cursor, limit - len(found))
+            page = await ports.inspection.list(
+                wanted, cursor, limit - len(found), oldest_first=oldest_first
+            )
             found, cursor = [*found, *page.records], page.cursor
             if not cursor or len(found) >= limit:
                 break
@@ -92,18 +105,18 @@ def states_of(given: str) -> tuple[State, ...]:
     return tuple(found)
 
 
-def since_of(given: str, now: float) -> int:
+def moment_of(field: str, given: str, now: float) -> int:
     """
     Milliseconds since 1970 of a time or of a span before *now*; 0 for nothing given.
 
-    >>> since_of("2h", 7201.0), since_of("1970-01-01T00:00:02Z", 0)
+    >>> moment_of("since", "2h", 7201.0), moment_of("until", "1970-01-01T00:00:02Z", 0)
     (1000, 2000)
     """
     if not given:
         return 0
     span = _SPAN.fullmatch(given)
     if span:
-        return max(0, int(now - int(span[1]) * _SECONDS[span[2]]) * 1000)
+        return max(0, int((now - int(span[1]) * _SECONDS[span[2]]) * 1000))
     try:
         time = datetime.fromisoformat(given)
         return max(
@@ -111,7 +124,7 @@ def since_of(given: str, now: float) -> int:
         )
     except (ValueError, OverflowError):
         fix = "give 2026-01-31T12:00:00Z, or a span such as 15m, 2h, 3d"
-        raise invalid("since", "is neither a time nor a span", fix) from None
+        raise invalid(field, "is neither a time nor a span", fix) from None
 
 
 async def show(ports: ApiPorts, call: Call[Nothing, None]) -> RequestAnswer:

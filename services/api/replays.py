@@ -1,18 +1,18 @@
-"""Acting on what lies in the ledger: replay and drop, one record or all that match."""
+"""Acting on one record of the ledger: replay and drop. `bulk` does it to all that match."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from services.api.answers import Nothing
-from services.api.ledger_answers import Acted, ActedAnswer, BulkAnswer, BulkReplay, Filter
-from services.api.queues import by_id, family, page_of, since_of, states_of
-from shared.botpress import invalid
+from services.api.ledger_answers import Acted, ActedAnswer
+from services.api.queues import family
 from shared.errors import Conflict, NotFound
 from shared.model.jobs import State
-from shared.storage.inspection import Filter as Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
     from services.api.ports import ApiPorts
     from services.api.wire import Call
     from shared.model.jobs import Record
@@ -23,20 +23,36 @@ _CLOSED: tuple[State, ...] = ("dead", "ignored", "parked")
 async def replay(ports: ApiPorts, call: Call[Nothing, None]) -> ActedAnswer:
     """Make a record ready again; of a split request those deliveries that did not end well, or else all."""
     record, children = await family(ports, call.path["id"])
-    unwell = [child for child in children if child.state in _CLOSED]
-    results = [await _replayed(ports, one) for one in unwell or children or [record]]
+    results = [await replayed(ports, one) for one in to_replay(record, children)]
     await ports.audit.entry("admin", "request.replayed", record.id, {"records": len(results)})
     if all(one.result == "refused" for one in results):
         raise Conflict(results[0].reason)
     return ActedAnswer(results=results)
 
 
-async def _replayed(ports: ApiPorts, record: Record) -> Acted:
+def to_replay(record: Record, children: Sequence[Record]) -> Sequence[Record]:
+    """Of a split request those deliveries that did not end well, or else all; of another one itself."""
+    return [child for child in children if child.state in _CLOSED] or children or [record]
+
+
+async def replayed(ports: ApiPorts, record: Record) -> Acted:
+    """Make one record ready again, or say why it is not."""
+    return await _done(ports.ledger.replay(record.id), record, "replayed")
+
+
+async def dropped(ports: ApiPorts, record: Record) -> Acted:
+    """Remove one record, or say why it is not."""
+    return await _done(ports.ledger.drop(record.id), record, "dropped")
+
+
+async def _done(
+    act: Awaitable[object], record: Record, result: Literal["replayed", "dropped"]
+) -> Acted:
     try:
-        await ports.ledger.replay(record.id)
+        await act
     except (Conflict, NotFound) as error:
         return Acted(id=record.id, result="refused", was=record.state, reason=str(error))
-    return Acted(id=record.id, result="replayed", was=record.state)
+    return Acted(id=record.id, result=result, was=record.state)
 
 
 async def drop(ports: ApiPorts, call: Call[Nothing, None]) -> ActedAnswer:
@@ -51,40 +67,3 @@ async def drop(ports: ApiPorts, call: Call[Nothing, None]) -> ActedAnswer:
         results.append(Acted(id=one.id, result="dropped", was=one.state))
     await ports.audit.entry("admin", "request.dropped", record.id, {"records": len(results)})
     return ActedAnswer(results=results)
-
-
-async def replay_many(ports: ApiPorts, call: Call[Nothing, BulkReplay]) -> BulkAnswer:
-    """Replay all records that match, with a result for each; `dryRun` only tells what would happen."""
-    wanted = call.body
-    records, more = await _matching(ports, wanted.filter, wanted.limit)
-    if wanted.dry_run:
-        results = [_eligible(record) for record in records]
-        return BulkAnswer(dry_run=True, more=more, results=results)
-    results = [await _replayed(ports, record) for record in records]
-    done = sum(one.result == "replayed" for one in results)
-    await ports.audit.entry("admin", "requests.replayed", "filter", {"replayed": done})
-    return BulkAnswer(dry_run=False, more=more, results=results)
-
-
-async def _matching(ports: ApiPorts, given: Filter, limit: int) -> tuple[list[Record], bool]:
-    if given == Filter():
-        fix = 'give at least one part, for example {"state": "dead"}'
-        raise invalid("filter", "is empty, which would match everything", fix)
-    if given.ids:
-        return [await by_id(ports, id) for id in given.ids[:limit]], len(given.ids) > limit
-    wanted = Wanted(
-        states=states_of(given.state) or ("dead",),
-        integration=given.integration,
-        bot=given.bot,
-        identifier=given.identifier,
-        since=since_of(given.since, ports.clock.now()),
-    )
-    page = await page_of(ports, wanted, "", limit)
-    return list(page.records), bool(page.cursor)
-
-
-def _eligible(record: Record) -> Acted:
-    if record.state in (*_CLOSED, "done"):
-        return Acted(id=record.id, result="eligible", was=record.state)
-    reason = f"it is {record.state}, so it is on its way already"
-    return Acted(id=record.id, result="refused", was=record.state, reason=reason)

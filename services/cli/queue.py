@@ -8,21 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli import gates, show
+from services.cli import acting, gates, show
 from services.cli.api import Api
+from services.cli.filters import (
+    BotFilter,
+    IdentifierFilter,
+    InstallationFilter,
+    IntegrationFilter,
+    ReasonFilter,
+    SinceFilter,
+    StateFilter,
+    UntilFilter,
+)
 from services.cli.show import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Inspect and act on requests and deliveries.")
+acting.add_to(app)
 
-StateFilter = Annotated[
-    str, typer.Option("--state", help="One or several, with commas: dead,parked")
-]
-IntegrationFilter = Annotated[str, typer.Option("--integration", help="Name of an integration")]
-BotFilter = Annotated[str, typer.Option("--bot", help="Id of a bot")]
-IdentifierFilter = Annotated[str, typer.Option("--identifier", help="External id")]
-SinceFilter = Annotated[
-    str, typer.Option("--since", help="A time, or a span such as 15m, 2h, 3d")
-]
 RecordId = Annotated[str, typer.Argument(help="req_… or dlv_…")]
 
 
@@ -80,9 +82,12 @@ def _workers(workers: list[dict[str, Any]]) -> None:
 def ls(
     state: StateFilter = "",
     integration: IntegrationFilter = "",
+    installation: InstallationFilter = "",
     bot: BotFilter = "",
     identifier: IdentifierFilter = "",
+    reason: ReasonFilter = "",
     since: SinceFilter = "",
+    until: UntilFilter = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     cursor: Annotated[str, typer.Option(help="Go on where a page ended")] = "",
     as_json: AsJson = False,
@@ -93,8 +98,8 @@ def ls(
     Example: waypost queue ls --state dead,parked --integration slack --since 2h
     """
     found = Api.from_settings().get(
-        "requests", state=state, integration=integration, bot=bot, identifier=identifier,
-        since=since, limit=limit, cursor=cursor,
+        "requests", state=state, integration=integration, installation=installation, bot=bot,
+        identifier=identifier, reason=reason, since=since, until=until, limit=limit, cursor=cursor,
     )  # fmt: skip
     if as_json:
         return show.json(found)
@@ -200,64 +205,3 @@ def top(as_json: AsJson = False) -> None:
                 show.console().clear()
                 stats(as_json=False)
             time.sleep(1)
-
-
-@app.command()
-def replay(
-    id: Annotated[str, typer.Argument(help="req_… or dlv_…; or use filters")] = "",
-    state: StateFilter = "",
-    integration: IntegrationFilter = "",
-    bot: BotFilter = "",
-    identifier: IdentifierFilter = "",
-    since: SinceFilter = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would happen")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """
-    Make one record, or all that match, ready again.
-
-    Examples: waypost queue replay dlv_01m3…  ·  waypost queue replay --state dead --integration slack --dry-run
-    """
-    api = Api.from_settings()
-    if id:
-        return _results(api.post("requests", id, "replay"), as_json=as_json)
-    parts = {
-        "state": state,
-        "integration": integration,
-        "bot": bot,
-        "identifier": identifier,
-        "since": since,
-    }
-    wanted = {name: value for name, value in parts.items() if value}
-    if not wanted:
-        raise typer.BadParameter("give an id, or at least one filter such as --state dead")
-    found = api.post("requests", "replay", body={"filter": wanted, "dryRun": dry_run})
-    return _results(found, as_json=as_json)
-
-
-@app.command()
-def drop(
-    id: RecordId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """
-    Remove a record with its body, for good.
-
-    Example: waypost queue drop req_01m3… --yes
-    """
-    if not yes:
-        typer.confirm(f"Remove {id} and its body for good?", abort=True)
-    _results(Api.from_settings().post("requests", id, "drop"), as_json=as_json)
-
-
-def _results(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        return show.json(found)
-    rows = [(one["id"], one["result"], one["was"], one["reason"]) for one in found["results"]]
-    show.table(("id", "result", "was", "reason"), rows, "Nothing matches.")
-    if found.get("more"):
-        show.line("there are more; run it again")
-    return None

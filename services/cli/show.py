@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Sequence
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -41,12 +42,26 @@ def line(text: str) -> None:
     console().print(text, markup=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str, to: Console | None = None
+) -> None:
     """Print a table, or *empty*, which says what to do."""
     drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
-    console().print(drawn if drawn.row_count else empty)
+    (to or console()).print(drawn if drawn.row_count else empty)
+
+
+def results(found: Sequence[dict[str, Any]]) -> None:
+    """What came of each record that was acted on."""
+    rows = [(one["id"], one["result"], one["was"], one["reason"]) for one in found]
+    table(("id", "result", "was", "reason"), rows, "Nothing matches.")
+
+
+def groups(counted: Counter[tuple[str, str, str]], to: Console) -> None:
+    """How many records are in which state, of which integration, for which reason."""
+    rows = [(count, *group) for group, count in counted.most_common()]
+    table(("count", "state", "integration", "reason"), rows, "Nothing matches.", to)
 
 
 def _cell(value: Any) -> str:

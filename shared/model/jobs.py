@@ -103,7 +103,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """Some records, newest first, and where to go on; an empty cursor is the end."""
+    """Some records in order of acceptance, and where to go on; an empty cursor is the end."""
 
     records: tuple[Record, ...]
     cursor: str = ""

@@ -15,11 +15,17 @@ from tests.contracts.ledger_builders import Bench, an_accept
 MANY = 10_000
 
 
-async def _pages(bench: Bench, wanted: Filter, limit: int) -> list[Page]:
+async def _pages(
+    bench: Bench, wanted: Filter, limit: int, *, oldest_first: bool = False
+) -> list[Page]:
     """All pages from the first to the last."""
-    found = [await bench.inspection.list(wanted, limit=limit)]
+    found = [await bench.inspection.list(wanted, "", limit, oldest_first=oldest_first)]
     while found[-1].cursor:
-        found.append(await bench.inspection.list(wanted, found[-1].cursor, limit))
+        found.append(
+            await bench.inspection.list(
+                wanted, found[-1].cursor, limit, oldest_first=oldest_first
+            )
+        )
         assert len(found) < 1000, "the cursor never ends"
     return found
 
@@ -68,6 +74,34 @@ class TestAList:
         assert ["req_2", "req_3"] == await ids(states=("parked", "ready"))
         assert ["req_1"] == await ids(integration="linear", bot="shop", states=("leased",))
         assert [] == await ids(integration="linear", bot="shop", states=("parked",))
+
+        assert ["req_1"] == await ids(installation="w1")
+        assert [] == await ids(installation="w")
+
+    async def test_filters_by_words_of_the_reason_whatever_their_case(
+        self, bench: Bench
+    ) -> None:
+        for id, reason in (("req_1", "the bot's URL answered 410 (a%b.c)"), ("req_2", "gone")):
+            await bench.settle(await bench.lease(id), "dead", reason=reason)
+
+        async def ids(words: str) -> list[str]:
+            return _ids([await bench.inspection.list(Filter(reason=words))])
+
+        assert ["req_1"] == await ids("url answered") == await ids("(A%B.C)")
+        assert [] == await ids("answered.410")
+
+    async def test_until_a_moment_includes_that_moment(self, bench: Bench) -> None:
+        await bench.accept("req_1")
+        bench.later(10)
+        await bench.accept("req_2")
+        moment = (await bench.record("req_2")).accepted_at
+
+        for oldest_first in (False, True):
+            at, earlier = Filter(until=moment), Filter(until=moment - 1)
+            assert ["req_1", "req_2"] == sorted(
+                _ids(await _pages(bench, at, 1, oldest_first=oldest_first))
+            )
+            assert ["req_1"] == _ids(await _pages(bench, earlier, 5, oldest_first=oldest_first))
 
     async def test_since_a_moment_includes_that_moment(self, bench: Bench) -> None:
         await bench.accept("req_1")
@@ -131,20 +165,26 @@ class TestOfTenThousandRecords:
 
         await many.redis.flushdb()
 
-    async def test_a_rare_one_is_found_and_the_walk_ends(self, many: Bench) -> None:
-        pages = await _pages(many, Filter(integration="rare"), 3)
+    @pytest.mark.parametrize("oldest_first", [False, True])
+    async def test_a_rare_one_is_found_and_the_walk_ends(
+        self, many: Bench, *, oldest_first: bool
+    ) -> None:
+        pages = await _pages(many, Filter(integration="rare"), 3, oldest_first=oldest_first)
 
-        assert [f"req_{n:05}" for n in range(MANY) if n % 1000 == 7][::-1] == _ids(pages)
+        rare = [f"req_{n:05}" for n in range(MANY) if n % 1000 == 7]
+        assert (rare if oldest_first else rare[::-1]) == _ids(pages)
         await many.redis.flushdb()
 
+    @pytest.mark.parametrize("oldest_first", [False, True])
     async def test_a_call_looks_at_so_many_and_the_cursor_goes_on_from_there(
-        self, many: Bench, monkeypatch: pytest.MonkeyPatch
+        self, many: Bench, monkeypatch: pytest.MonkeyPatch, *, oldest_first: bool
     ) -> None:
         monkeypatch.setattr("shared.storage.inspection._BUDGET", 700)
 
-        pages = await _pages(many, Filter(integration="rare"), 3)
+        pages = await _pages(many, Filter(integration="rare"), 3, oldest_first=oldest_first)
 
-        assert [f"req_{n:05}" for n in range(MANY) if n % 1000 == 7][::-1] == _ids(pages)
+        rare = [f"req_{n:05}" for n in range(MANY) if n % 1000 == 7]
+        assert (rare if oldest_first else rare[::-1]) == _ids(pages)
         assert any(not page.records for page in pages[:-1]), "the budget never ended"
         await many.redis.flushdb()
 

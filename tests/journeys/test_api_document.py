@@ -47,7 +47,7 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 WITH_SERVER = ("sendMessage", "callBotAction", "callAction")
 LAST = (
     "deleteMessage", "removeParticipant", "deleteConversation", "deleteUser",
-    "replayRequest", "dropRequest", "uninstall",
+    "replayRequest", "dropRequest", "dropRequests", "uninstall",
 )  # fmt: skip  # they take away what others show
 
 

@@ -98,21 +98,6 @@ class TestRequests:
         assert "dropped" == dropped.body["results"][0]["result"]
         assert 404 == gone.status
 
-    async def test_are_replayed_together_after_a_dry_run(self, api):
-        await with_dead(api, "req_1")
-        await with_dead(api, "req_2")
-        await with_request(api, "req_3")
-        every = {"state": "dead,ready"}
-
-        told = await api.post("/v1/admin/requests/replay", {"filter": every, "dryRun": True})
-        untouched = await api.get("/v1/admin/requests?state=dead")
-        done = await api.post("/v1/admin/requests/replay", {"filter": every, "dryRun": False})
-
-        results = {one["id"]: one["result"] for one in told.body["results"]}
-        assert {"req_1": "eligible", "req_2": "eligible", "req_3": "refused"} == results
-        assert 2 == len(untouched.body["requests"])
-        assert {"replayed", "refused"} == {one["result"] for one in done.body["results"]}
-
     async def test_stand_for_their_worst_delivery(self, api):
         await with_acme(api)
         await with_installation(api, webhook_id=HOOK)

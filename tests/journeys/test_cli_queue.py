@@ -210,11 +210,70 @@ class TestActing:
 
     def test_replay_of_all_that_match(self, run, ledger):
         wanted = [id for id in ledger.ids("ignored") if id.endswith("0")]
-        words = ("replay", "--state", "ignored", "--integration", "slack", "--json")
-        assert set(wanted) == {one["id"] for one in run(*words).json["results"]}
+        words = ("replay", "--state", "ignored", "--integration", "slack", "--rate", "1000/s")
+        done = run(*words, "--yes", "--json").json
+        assert wanted == [one["id"] for one in done["results"]], "not the oldest first"
+        assert [("ignored", "slack", len(wanted))] == [
+            (one["state"], one["integration"], one["count"]) for one in done["groups"]
+        ]
         ledger.states |= dict.fromkeys(wanted, "ready")
         counted = run("stats", "--json").json["states"]["ignored"]["count"]
         assert len(ledger.ids("ignored")) == counted
+
+    def test_replay_of_many_tells_how_many_and_why_and_asks(self, run, ledger):
+        refused = ledger.shell("queue", "replay", "--state", "dead,ignored", given="n\n")
+        count = len(ledger.ids("dead")) + len(ledger.ids("ignored"))
+        assert 1 == refused.code
+        assert f"{count} records are to be replayed at 50 a second" in refused.err
+        assert "dead for the test" in refused.err
+        assert "ignored for the test" in refused.err
+        counted = run("stats", "--json").json["states"]
+        assert count == counted["dead"]["count"] + counted["ignored"]["count"]
+
+    def test_a_dry_run_groups_by_state_integration_and_reason(self, run, ledger):
+        said = run("replay", "--state", "dead,done", "--reason", "DEAD for", "--dry-run").out
+        rows = [line.split(maxsplit=3) for line in said.splitlines()[1:-2]]
+        slack = sum(id.endswith("0") for id in ledger.ids("dead"))
+        others = len(ledger.ids("dead")) - slack
+        assert [
+            [str(others), "dead", "linear", "dead for the test"],
+            [str(slack), "dead", "slack", "dead for the test"],
+        ] == rows
+
+    def test_one_that_was_stopped_says_how_to_go_on_and_does(self, run, ledger):
+        def dead():
+            return run("stats", "--json").json["states"]["dead"]["count"]
+
+        wanted = [id for id in ledger.ids("dead") if not id.endswith("0")]
+        words = ("replay", "--integration", "linear", "--state", "dead", "--rate")
+        before = dead()
+        one = ledger.shell.start("queue", *words, "1/s", "--yes")
+        one.until(lambda: dead() <= before - 2)
+        one.stop(signal.SIGINT)
+        assert "go on with:" in one.said, one.said
+        line = next(x for x in one.said.splitlines() if x.startswith("  waypost queue "))
+        again = line.replace("1/s", "1000/s").split()[2:]
+        done = run(*again, "--json").json
+        first = len(wanted) - len(done["results"])
+        assert 2 <= first < len(wanted)
+        assert wanted[first:] == [one["id"] for one in done["results"]]
+        assert before - len(wanted) == dead()
+        ledger.states |= dict.fromkeys(wanted, "ready")
+
+    def test_drop_of_all_that_match_asks_first(self, run, ledger):
+        words = ("drop", "--state", "done", "--integration", "slack")
+        wanted = [id for id in ledger.ids("done") if id.endswith("0")]
+        refused = ledger.shell("queue", *words, given="n\n")
+        told = run(*words, "--dry-run", "--json").json
+        dropped = run(*words, given="y\n")
+        assert 1 == refused.code
+        assert f"{len(wanted)} records are to be removed for good. Go on?" in refused.err
+        assert wanted == [one["id"] for one in told["results"]]
+        assert f"{len(wanted)} removed for good" in dropped.out
+        for id in wanted:
+            del ledger.states[id]
+        counted = run("stats", "--json").json["states"]["done"]["count"]
+        assert len(ledger.ids("done")) == counted
 
     def test_drop_asks_first(self, run, ledger):
         id = ledger.ids("dead")[-1]
@@ -244,6 +303,8 @@ class TestRefusals:
             (("ls", "--state", "deaf"), "dead"),
             (("ls", "--since", "yesterday"), "2h"),
             (("ls", "--cursor", "x"), "cursor"),
+            (("replay", "--state", "dead", "--cursor", "x"), "cursor: is not one that"),
+            (("drop", "--until", "yesterday"), "until: is neither"),
         ],
     )
     def test_of_the_api(self, ledger, words, told):
@@ -254,7 +315,16 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "words",
-        [("show",), ("ls", "--limit", "0"), ("ls", "--colour"), ("replay",), ("shout",)],
+        [
+            ("show",),
+            ("ls", "--limit", "0"),
+            ("ls", "--colour"),
+            ("replay",),
+            ("shout",),
+            ("drop",),
+            ("drop", "--yes"),
+            ("replay", "--state", "dead", "--rate", "fast"),
+        ],
     )
     def test_of_wrong_usage(self, ledger, words):
         ended = ledger.shell("queue", *words)

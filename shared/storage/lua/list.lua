@@ -1,33 +1,46 @@
--- list(states, integration, bot, identifier, since ms, before ms, before id, limit, budget) -> {next ms, next id, fields, …}
--- Newest first. An empty filter matches all. When the budget of looked-at records ends first, the cursor goes on from there;
--- each state has an equal share of it, so that the cursor always gets on.
-local limit, _, states = tonumber(ARGV[8]), string.gsub(ARGV[1], '[^,]+', '')
-local share = math.max(1, math.floor(tonumber(ARGV[9]) / math.max(1, states)))
-local since, before, before_id = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-local found, horizon, horizon_id, cut = {}, -1, '', false
+-- list(states, integration, installation, bot, identifier, words of the reason, since ms, until ms, newest|oldest, from ms, from id, limit, budget)
+--   -> {next ms, next id, fields, …}
+-- In order of acceptance, newest or oldest first. An empty filter matches all. When the budget of looked-at records ends first, the
+-- cursor goes on from there; each state has an equal share of it, so that the cursor always gets on.
+local limit, _, states = tonumber(ARGV[12]), string.gsub(ARGV[1], '[^,]+', '')
+local share = math.max(1, math.floor(tonumber(ARGV[13]) / math.max(1, states)))
+local since, till, rising = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == 'oldest'
+local from, from_id = tonumber(ARGV[10]), ARGV[11]
+local words, filtered = string.lower(ARGV[6]), table.concat(ARGV, '', 2, 6) ~= ''
+local found, horizon, horizon_id, cut = {}, 0, '', false
 
-local function newer(at, id, than, than_id) return at > than or (at == than and id > than_id) end
+local function before(at, id, than, than_id)
+  if at == than then return rising and id < than_id or not rising and id > than_id end
+  return rising and at < than or not rising and at > than
+end
 
-local function matches(r)
-  return (ARGV[2] == '' or r[1] == ARGV[2]) and (ARGV[3] == '' or r[2] == ARGV[3])
-    and (ARGV[4] == '' or r[3] == ARGV[4])
+local function matches(id)
+  local r = redis.call('HMGET', record(id), 'integration', 'installation', 'bot', 'identifier', 'reason')
+  for i = 1, 4 do if ARGV[i + 1] ~= '' and r[i] ~= ARGV[i + 1] then return false end end
+  return words == '' or string.find(string.lower(r[5] or ''), words, 1, true) ~= nil
+end
+
+local function chunk_of(state, offset)
+  local key = P .. 'state:' .. state
+  if rising then return redis.call('ZRANGE', key, math.max(from, since), till, 'BYSCORE', 'LIMIT', offset, 200, 'WITHSCORES') end
+  return redis.call('ZRANGE', key, math.min(from, till), since, 'BYSCORE', 'REV', 'LIMIT', offset, 200, 'WITHSCORES')
 end
 
 local function walk(state)
-  local taken, looked, offset, filtered = 0, 0, 0, ARGV[2] .. ARGV[3] .. ARGV[4] ~= ''
+  local taken, looked, offset = 0, 0, 0
   while true do
-    local chunk = redis.call('ZRANGE', P .. 'state:' .. state, before, since, 'BYSCORE', 'REV', 'LIMIT', offset, 200, 'WITHSCORES')
+    local chunk = chunk_of(state, offset)
     if #chunk == 0 then return end
     for i = 1, #chunk, 2 do
       local id, at = chunk[i], tonumber(chunk[i + 1])
-      if newer(before, before_id, at, id) then
+      if before(from, from_id, at, id) then
         looked = looked + 1
-        if not filtered or matches(redis.call('HMGET', record(id), 'integration', 'bot', 'identifier')) then
+        if not filtered or matches(id) then
           found[#found + 1] = {at, id}
           taken = taken + 1
         end
         if taken >= limit or looked >= share then
-          if newer(at, id, horizon, horizon_id) then horizon, horizon_id = at, id end
+          if not cut or before(at, id, horizon, horizon_id) then horizon, horizon_id = at, id end
           cut = true
           return
         end
@@ -38,10 +51,10 @@ local function walk(state)
 end
 
 for state in string.gmatch(ARGV[1], '[^,]+') do walk(state) end
-table.sort(found, function(a, b) return newer(a[1], a[2], b[1], b[2]) end)
+table.sort(found, function(a, b) return before(a[1], a[2], b[1], b[2]) end)
 local page, last = {}, nil
 for _, entry in ipairs(found) do
-  if #page >= limit or (cut and newer(horizon, horizon_id, entry[1], entry[2])) then break end
+  if #page >= limit or (cut and before(horizon, horizon_id, entry[1], entry[2])) then break end
   page[#page + 1] = redis.call('HGETALL', record(entry[2]))
   table.insert(page[#page], 'id')
   table.insert(page[#page], entry[2])
