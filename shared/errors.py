@@ -17,7 +17,8 @@ Errors say what happens next; `workers.journey` and `services.web` alone listen.
     │   ├── ProviderBusy
     │   ├── StoreUnavailable     nothing is known to be stored; the door answers 503
     │   ├── HandlerUnavailable
-    │   │   └── Unanswered       it was asked and did not answer: it may have done what was asked
+    │   │   ├── Unanswered       it was asked and did not answer: it may have done what was asked
+    │   │   └── HandlerBroke     its code raised what nobody foresaw, or took too long
     │   └── GateClosed           the target is down or asked for a pause: wait behind the gate, count no attempt
     ├── UnknownOutcome         a call was sent and its answer is not known; never sent again
     ├── LeaseLost              another worker owns the record now; stop, write nothing
@@ -129,6 +130,10 @@ class HandlerUnavailable(Transient):
 
 class Unanswered(HandlerUnavailable):
     """A handler was asked and did not answer: it may have done what was asked, and may be asked again all the same."""
+
+
+class HandlerBroke(HandlerUnavailable):
+    """The code of a handler raised what it should not, or took longer than it may; who it called is not to blame."""
 
 
 class GateClosed(Transient):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from shared.breakers import CLOSED_FOR, LONGEST_PAUSE, Budget, Recent, Window
-from shared.errors import GateClosed, StoreUnavailable, Transient
+from shared.errors import GateClosed, HandlerUnavailable, StoreUnavailable, Transient
 from shared.model.gates import Gate
 
 if TYPE_CHECKING:
@@ -70,13 +70,19 @@ class Gatekeeper:
             left = max(0.0, self._closed[name][1] - self._clock.monotonic())
             raise GateClosed(name, gate.reason, timedelta(seconds=left))
 
-    async def through(self, name: str, record: Record, call: Callable[[], Awaitable[T]]) -> T:
+    async def through(
+        self,
+        name: str,
+        record: Record,
+        call: Callable[[], Awaitable[T]],
+        blame: type[Transient] = HandlerUnavailable,
+    ) -> T:
         """
-        The result of *call*, which goes to the target that *name* stands before.
+        The result of *call*, which goes to the target that *name* stands before; *blame* is what tells against it.
 
         Raises:
             GateClosed: the target is down or asked for a pause: nothing was called, or a probe found it down still.
-            Transient: what *call* raised; several of them close the gate for everybody.
+            Transient: what *call* raised; several of *blame* close the gate for everybody.
 
         """
         if record.passed == name and self.closed(name) is not None:
@@ -86,7 +92,7 @@ class Gatekeeper:
         gate = self.closed(name)
         try:
             result = await call()
-        except Transient as error:
+        except blame as error:
             await self._failed(name, error)
             if gate is not None:
                 raise GateClosed(name, f"{gate.reason}; a probe failed: {error}") from None

@@ -81,7 +81,5 @@ class Definition(Section, frozen=True, kw_only=True):
     link_overrides: dict[
         str, str
     ] = {}  # scripts instead of the configurations' own, by type or "default"
-    max_execution_time: int | None = (
-        None  # seconds that a server of its own has for one operation
-    )
+    max_execution_time: int | None = None  # seconds that its handler has for one operation
     delivery_id: str | None = None  # header with the provider's delivery id, lower case

@@ -70,8 +70,8 @@ class TestABreaker:
 
         assert ("req_1", BOT) == (probe.record.id, probe.record.probe)
         assert [] == early
-        assert ["req_1"] == following
-        assert ["waiting", "waiting"] == await bench.states("req_2", "req_3")
+        assert ["req_2"] == following
+        assert ["waiting", "waiting"] == await bench.states("req_1", "req_3")
 
     async def test_that_opens_lets_all_go_in_their_order(
         self, bench: Bench, gates: Gates

@@ -45,8 +45,9 @@ async def _run(callback: Callback, query: dict[str, str], tools: Tools) -> None:
         raise
     except UnknownOutcome:
         raise FlowRefused("exchange_unknown") from None
-    except GateClosed:
-        raise FlowRefused("provider_busy") from None
+    except GateClosed as closed:
+        is_ours = closed.gate.startswith("handler:")
+        raise FlowRefused("server_away" if is_ours else "provider_busy") from None
     except WaypostError as error:
         raise FlowRefused("provider_error", str(error)) from None
 

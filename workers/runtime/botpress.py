@@ -30,6 +30,8 @@ from shared.model.requests import WEBHOOK_WAIT, Reply
 from shared.retries import retry_after
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from shared.model.calls import HttpAnswer, HttpCall
     from shared.model.jobs import Record
     from shared.model.requests import RawRequest
@@ -79,7 +81,7 @@ class BotpressServer:
         self, record: Record, owner: Installed, operation: str, body: bytes
     ) -> HttpAnswer:
         """
-        Send one operation once.
+        The answer to one operation, sent once; one that may pass counts against the server, whoever it is for.
 
         Raises:
             Unanswered: it was sent, and no answer came.
@@ -95,9 +97,20 @@ class BotpressServer:
             url, owner.installation, owner.configuration, operation, body, seconds=seconds
         )
         call = structs.replace(call, headers=(*call.headers, ("traceparent", trace_of(record))))
-        return await self._tools.gates.through(
-            f"handler:{owner.definition.name}", record, lambda: self._sent(call)
-        )
+        try:
+            return await self._tools.gates.through(
+                f"handler:{owner.definition.name}", record, lambda: self._judged(call)
+            )
+        except _AnsweredBusy as busy:
+            return busy.answer
+
+    async def _judged(self, call: HttpCall) -> HttpAnswer:
+        answer = await self._sent(call)
+        if may_pass(answer):
+            raise _AnsweredBusy(
+                answer, retry_after(answer.headers, now=self._tools.clock.now())
+            )
+        return answer
 
     async def _sent(self, call: HttpCall) -> HttpAnswer:
         try:
@@ -118,11 +131,22 @@ class BotpressServer:
     def _verdict(self, answer: HttpAnswer) -> Outcome:
         if answer.status < 400:
             return Done(reason=f"the integration answered {answer.status}")
-        words = f"the integration answered {answer.status}: {said_in(answer).message}"
         if may_pass(answer):
             after = retry_after(answer.headers, now=self._tools.clock.now())
-            raise HandlerUnavailable(words, after)
-        raise Permanent(words)
+            raise HandlerUnavailable(_words(answer), after)
+        raise Permanent(_words(answer))
+
+
+class _AnsweredBusy(HandlerUnavailable):
+    """On its way through the gate: an answer that tells against the server, and is one all the same."""
+
+    def __init__(self, answer: HttpAnswer, after: timedelta | None) -> None:
+        self.answer = answer
+        super().__init__(_words(answer), after)
+
+
+def _words(answer: HttpAnswer) -> str:
+    return f"the integration answered {answer.status}: {said_in(answer).message}"
 
 
 def _passed_on(answer: HttpAnswer) -> Outcome:

@@ -8,13 +8,15 @@ dictionary ``{status, headers, body}`` for the caller. `register(ctx, webhook_ur
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
 
-from shared.errors import HandlerUnavailable, UnknownOutcome, WaypostError
+from shared.envelope import USUAL_LIMIT
+from shared.errors import HandlerBroke, HandlerUnavailable, UnknownOutcome, WaypostError
 from shared.integrations.registry import handlers_of
 from shared.model.outcomes import Done, Outcome
 from shared.model.requests import Reply
@@ -68,37 +70,50 @@ class PythonRuntime:
     ) -> Any:
         """Call `webhook`; what it raises is our error, or a reason to try again later."""
         ctx = await self._context(record, owner, in_flow=in_flow)
-        return await self._call(owner, "webhook", ctx, request)
+        return await self._call(record, owner, "webhook", (ctx, request))
 
     async def registration(self, record: Record, owner: Installed, what: str, url: str) -> None:
         """Call `register` or `unregister` where the code has it."""
         ctx = await self._context(record, owner, in_flow=False)
-        await self._call(owner, what, ctx, url)
+        await self._call(record, owner, what, (ctx, url))
 
-    async def _call(self, owner: Installed, what: str, ctx: Context, argument: Any) -> Any:
-        function = getattr(_module(owner.definition.name, self._folder), what, None)
+    async def _call(
+        self, record: Record, owner: Installed, what: str, given: tuple[Any, ...]
+    ) -> Any:
+        """Run it unless it broke again and again; its own faults count, not those of whom it calls."""
+        name = owner.definition.name
+        function = getattr(_module(name, self._folder), what, None)
         if function is None:
             return None
-        try:
-            return await function(ctx, argument)
-        except StepLost:
-            raise
-        except UnknownOutcome as error:
-            # Outside a `once` step the handler is to run again: it must bear that, as the guide says.
-            raise HandlerUnavailable(f"{what} of {owner.definition.name}: {error}") from None
-        except WaypostError:
-            raise
-        except Exception as error:
-            # Somebody else's code: its bug ends in a retry of this delivery, never in the worker.
-            log.exception("handler.failed", integration=owner.definition.name, handler=what)
-            raise HandlerUnavailable(
-                f"{what} of {owner.definition.name} failed: {error}"
-            ) from error
+        return await self._tools.gates.through(
+            f"handler:{name}", record, lambda: _ran(function, owner, what, given), HandlerBroke
+        )
 
     async def _context(self, record: Record, owner: Installed, *, in_flow: bool) -> Context:
         found = await self._tools.secrets.all(owner.definition.name)
         secrets = SecretValues({name: one.reveal().decode() for name, one in found.items()})
         return Context(self._tools, record, owner, secrets, in_flow=in_flow)
+
+
+async def _ran(function: Any, owner: Installed, what: str, given: tuple[Any, ...]) -> Any:
+    name, limit = owner.definition.name, owner.definition.max_execution_time or USUAL_LIMIT
+    patience = asyncio.timeout(limit)
+    try:
+        async with patience:
+            return await function(*given)
+    except StepLost:
+        raise
+    except UnknownOutcome as error:
+        # Outside a `once` step the handler is to run again: it must bear that, as the guide says.
+        raise HandlerUnavailable(f"{what} of {name}: {error}") from None
+    except WaypostError:
+        raise
+    except Exception as error:
+        if patience.expired():
+            raise HandlerBroke(f"{what} of {name} took longer than {limit:g} seconds") from None
+        # Somebody else's code: its bug ends in a retry of this delivery, never in the worker.
+        log.exception("handler.failed", integration=name, handler=what)
+        raise HandlerBroke(f"{what} of {name} failed: {error}") from error
 
 
 @cache

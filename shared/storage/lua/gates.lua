@@ -88,13 +88,17 @@ local function give_credit(gate, kind, many)
   return true
 end
 
--- Puts a leased record behind *gate*. If that has opened meanwhile it comes back in a second: its worker will know by then.
+-- Puts a leased record behind *gate*. A probe that failed goes last: it may be what the target breaks at. If that has opened meanwhile it comes back in a second: its worker will know by then.
 local function put_behind(id, gate, reason, r)
+  local place = redis.call('HGET', record(id), 'seq')
+  if redis.call('HGET', record(id), 'probe') == gate then
+    place = (redis.call('ZRANGE', behind_key(gate), -1, -1, 'WITHSCORES')[2] or place) + 1
+  end
   redis.call('HDEL', record(id), 'probe', 'passed')
   if redis.call('EXISTS', gate_key(gate)) == 1 then
     move(id, 'leased', 'waiting', r[3], tonumber(r[4]))
     redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', reason, 'gate', gate)
-    redis.call('ZADD', behind_key(gate), redis.call('HGET', record(id), 'seq'), id)
+    redis.call('ZADD', behind_key(gate), place, id)
     redis.call('UNLINK', 'arq:job:' .. TAG .. id)
   else
     move(id, 'leased', 'retrying', r[3], tonumber(r[4]))
