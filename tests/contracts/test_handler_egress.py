@@ -14,6 +14,7 @@ from shared.integrations.definition import decode
 from shared.storage.connection import Store
 from tests.contracts.token_builders import Bench
 from tests.integrations.definition_builders import a_document
+from tests.local import listen
 from tests.unit.engine_builders import a_claim
 from workers.outbound import Outbound, Policy
 from workers.runtime.context import Context, SecretValues
@@ -28,10 +29,8 @@ async def local() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", yes)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    origin, runner = await listen(app)
+    yield origin
     await runner.cleanup()
 
 

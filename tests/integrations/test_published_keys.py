@@ -18,6 +18,7 @@ from shared.integrations.definition import decode
 from shared.integrations.registry import redirected
 from shared.model.jobs import Record
 from shared.secret import Secret
+from tests.local import listen
 from tests.unit.signature_builders import NOON, a_request
 from workers.jobs.verification import Holder, check_genuine
 from workers.jobs.visits import Visit
@@ -105,11 +106,7 @@ async def bench() -> AsyncIterator[Bench]:
     publisher = Publisher()
     app = web.Application()
     app.router.add_get("/{path:.*}", publisher.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    origin, runner = await listen(app)
     outbound = Outbound(Policy(origins=(origin,)))
     yield Bench(origin, publisher, outbound)
     await outbound.close()

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from shared.errors import EgressRefused, ProviderBusy, UnknownOutcome
 from shared.model.calls import HttpAnswer, HttpCall
+from tests.local import listen
 from workers.outbound import LARGEST_ANSWER, Outbound, Policy, verifying
 
 BOMB = 64 << 20  # bytes, of which 64 kB are sent
@@ -44,10 +45,8 @@ class Server:
     async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
         app = web.Application()
         app.router.add_route("*", "/{what}/{more:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+        origin, runner = await listen(app, tls=tls)
+        yield origin
         await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

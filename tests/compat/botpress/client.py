@@ -13,6 +13,7 @@ from aiohttp import ClientSession, web
 
 from tests.compat.botpress.recording import Recorder
 from tests.compat.packages import packages
+from tests.local import listen
 from tests.needs import path_of
 
 Json = dict[str, Any]
@@ -106,10 +107,7 @@ class Road:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._pass)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url, self._runner = await listen(app)
         return self
 
     async def __aexit__(self, *_: object) -> None:

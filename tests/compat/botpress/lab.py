@@ -22,6 +22,7 @@ from tests.compat.botpress.installing import LINK
 from tests.compat.packages import packages
 from tests.journeys.system import System, free_port, until
 from tests.journeys.visitor import Page, Visitor
+from tests.local import listen
 from tests.needs import path_of
 
 Json = dict[str, Any]
@@ -48,10 +49,7 @@ class Provider:
         app.router.add_post("/token", self._token)
         app.router.add_post("/said", self._said)
         app.router.add_post("/unregistered", self._unregistered)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url, self._runner = await listen(app)
 
     async def stop(self) -> None:
         await self._runner.cleanup()

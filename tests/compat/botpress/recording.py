@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from msgspec import Struct
 
+from tests.local import listen
+
 Json = dict[str, Any]
 Handler = Callable[[Json], "web.Response | None"]
 
@@ -61,12 +63,7 @@ class Recorder:
         app = web.Application()
         app.on_response_prepare.append(_without_a_guess)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url, self._runner = await listen(app)
 
     async def stop(self) -> None:
         await self._runner.cleanup()

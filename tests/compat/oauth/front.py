@@ -16,6 +16,8 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from msgspec import Struct
 from multidict import CIMultiDict
 
+from tests.local import listen
+
 HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "date"})
 Answer = tuple[int, "CIMultiDict[str]", bytes]
 Server = Callable[[web.Request, bytes], Awaitable[Answer]]
@@ -51,10 +53,7 @@ class Front:
         """Listen."""
         app = web.Application()
         app.router.add_route("*", "/{server}/{path:.*}", self._pass)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url, self._runner = await listen(app)
         return self
 
     async def __aexit__(self, *_: object) -> None:
