@@ -84,6 +84,25 @@ class TestAForgedCallback:
         assert "Slack is connected" == right.headline
         assert ["issued"] == system.exchanges("slack", since)
 
+    async def test_that_names_another_issuer_than_github_is_refused(
+        self, system: System, since: int
+    ) -> None:
+        """And the one that names GitHub, or nobody, goes on (RFC 9207)."""
+        account = system.account("github")
+        pages = []
+        async with Visitor() as visitor:
+            for iss in ("https://evil.example", "https://github.com/login/oauth", None):
+                came = URL(await visitor.callback(await a_link(system, "github"), account))
+                named = came if iss is None else came.update_query(iss=iss)
+                pages.append(await visitor.stay(str(named)))
+
+        assert [
+            "This answer belongs to no attempt to connect",
+            "GitHub is connected",
+            "GitHub is connected",
+        ] == [page.headline for page in pages]
+        assert ["issued"] * 2 == system.exchanges("github", since)
+
     async def test_says_what_the_provider_said_escaped_and_short(self, system: System) -> None:
         async with Visitor() as visitor:
             pressed = await visitor.press(await a_link(system))
