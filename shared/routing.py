@@ -178,7 +178,7 @@ def subscribed(id: str) -> str:
 
 
 def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bytes_of(body: Any) -> bytes | None:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BATCH = 64  # records per claim
-GROUP = 16  # of them begin at a time, and the store writes how they ended while the next ones work …
+GROUP = 32  # of them begin at a time, and the store writes how they ended while the next ones work …
 SENT = 3  # … turns of the loop later: one in which they end, one in which that is collected, one in which it leaves
+MOMENT = 0.002  # seconds in which more slots may become free: a claim of a few costs as much as one of many
 BEAT = 5.0  # seconds between two beats
 DRAIN = 25.0  # seconds a stopping worker gives to what it has begun
 
@@ -105,7 +106,9 @@ class Engine(Worker):
 
     async def _claim(self) -> float | None:
         """Start what can be claimed; returns how long to rest, None for until nudged."""
-        free = self.max_jobs - len(self.held)
+        if 0 < self._free() < min(GROUP, self.max_jobs // 4):
+            await asyncio.sleep(MOMENT)
+        free = self._free()
         if free <= 0:
             return None
         claims, pause = await self.leases.claim(
@@ -116,6 +119,9 @@ class Engine(Worker):
                 await _turns(SENT)
             self._start(claim)
         return pause
+
+    def _free(self) -> int:
+        return self.max_jobs - len(self.held)
 
     async def _rest(self, pause: float | None) -> None:
         if pause == 0:

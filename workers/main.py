@@ -20,10 +20,9 @@ from shared.clock import SystemChance, SystemClock, new_id
 from shared.config import Settings
 from shared.errors import SetupFailed, WaypostError
 from shared.failpoints import FailPoints
-from shared.fastloop import use_fast_loop
+from shared.fastloop import leave_what_is_there, use_fast_loop
 from shared.metrics import Metrics, last_told
-from shared.model.operations import Operation, Revocation
-from shared.model.requests import RawRequest
+from shared.model.requests import WhoWaits
 from shared.programs import ended
 from shared.secret import KeyRing, SealingKey
 from shared.storage import keys
@@ -127,6 +126,7 @@ async def start(ctx: dict[str, Any]) -> None:
             stack.callback(asyncio.create_task(work).cancel)
         await _tell_promise(store)
         ctx["stack"] = stack.pop_all()
+    leave_what_is_there()
 
 
 def _ledger(settings: Settings, store: Store) -> Ledger:
@@ -204,11 +204,7 @@ def address_of(claim: Claim) -> ReplyAddress | None:
     """Where the reply of a record goes, when an ingress waits for one."""
     if claim.record.job in {"event", "registration"}:
         return None
-    if claim.record.job == "revocation":
-        return msgspec.msgpack.decode(claim.body, type=Revocation).reply_to
-    if claim.record.job == "operation":
-        return msgspec.msgpack.decode(claim.body, type=Operation).reply_to
-    return msgspec.msgpack.decode(claim.body, type=RawRequest).reply_to
+    return msgspec.msgpack.decode(claim.body, type=WhoWaits).reply_to
 
 
 class WorkerSettings:

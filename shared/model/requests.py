@@ -54,6 +54,12 @@ class RawRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return [value for key, value in self.headers if key == name]
 
 
+class WhoWaits(Struct, frozen=True):
+    """The part of a stored request, operation or revocation that says who waits for its answer."""
+
+    reply_to: ReplyAddress | None = None
+
+
 class SealedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a caller brings that could be a secret; stored only inside `RawRequest.sealed`."""
 

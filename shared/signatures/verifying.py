@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -74,6 +74,42 @@ def chosen(rules: Sequence[Verify], raw: RawRequest) -> tuple[list[Verify], list
 
 def grammar_of(rule: Verify) -> Grammar:
     """The preset that *rule* names, with what the rule says itself laid over it."""
+    return _read(rule).grammar
+
+
+def value_places(rule: Verify) -> Sequence[ValuePlace]:
+    """Where the values lie that *rule*'s token is held against."""
+    return _read(rule).values
+
+
+class _Read(NamedTuple):
+    """A rule, which is kept so that no other takes its identity, and what it comes to."""
+
+    rule: Verify
+    grammar: Grammar
+    values: tuple[ValuePlace, ...]
+
+
+_MOST_READ = 1000
+_READ: dict[
+    int, _Read
+] = {}  # by the rule's identity: rules are frozen, and hold what cannot be hashed
+
+
+def _read(rule: Verify) -> _Read:
+    """Read *rule* once, for a webhook asks three times."""
+    found = _READ.get(id(rule))
+    if found is None:
+        if len(_READ) >= _MOST_READ:
+            _READ.clear()
+        grammar = _laid_out(rule)
+        wanted = (grammar.jwt.audience, *grammar.jwt.claims.values())
+        values = tuple(place for place in wanted if isinstance(place, ValuePlace))
+        found = _READ[id(rule)] = _Read(rule, grammar, values)
+    return found
+
+
+def _laid_out(rule: Verify) -> Grammar:
     preset = Grammar() if rule.scheme == "custom" else SCHEMES.get(rule.scheme)
     if preset is None:
         raise SignatureMismatch(f"there is no scheme {rule.scheme[:60]!r}")
@@ -81,13 +117,6 @@ def grammar_of(rule: Verify) -> Grammar:
     if rule.jwt is not None:
         own["jwt"] = _laid_over(preset.jwt, rule.jwt)
     return msgspec.structs.replace(preset, **own, **_own_place(rule))
-
-
-def value_places(rule: Verify) -> list[ValuePlace]:
-    """Where the values lie that *rule*'s token is held against."""
-    claims = grammar_of(rule).jwt
-    wanted = (claims.audience, *claims.claims.values())
-    return [place for place in wanted if isinstance(place, ValuePlace)]
 
 
 def _laid_over(preset: Claims, own: Claims) -> Claims:

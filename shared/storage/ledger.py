@@ -22,7 +22,7 @@ from shared.model.retention import Retention
 from shared.storage import keys
 from shared.storage.heard import heard
 from shared.storage.resp import Part
-from shared.storage.rows import fields_of, record_of
+from shared.storage.rows import fields_of, leased, record_of
 
 if TYPE_CHECKING:
     from shared.storage.connection import Store
@@ -87,7 +87,7 @@ class Ledger:
         """
         args: list[Part] = [worker, limit, _ms(lease), MOST_CRASHES, int(alone)]
         pause, *found = await self._store.scripts.run_fast("claim", args)
-        claims = [Claim(record=record_of(_text(i), f), body=b) for i, f, b in found]
+        claims = [leased(worker, row) for row in found]
         return claims, None if int(pause) < 0 else int(pause) / 1000
 
     async def renew(

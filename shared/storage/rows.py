@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from shared.model.jobs import Record
+from shared.model.jobs import JOB_KINDS, Claim, JobKind, Record
 
 _NUMBERS = (
     "epoch", "attempts", "crashes", "bytes", "deliveries", "seq", "replays",
@@ -15,6 +15,7 @@ _TEXTS = (
     "job", "state", "reason", "integration", "bot", "installation", "identifier", "parent",
     "lane", "worker", "gate", "probe", "passed",
 )  # fmt: skip
+_JOBS: dict[bytes, JobKind] = {kind.encode(): kind for kind in JOB_KINDS}
 
 
 def _text(value: bytes) -> str:
@@ -37,11 +38,38 @@ def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
     7
     """
     pairs = row.items() if isinstance(row, dict) else zip(row[::2], row[1::2], strict=True)
-    facts: dict[str, Any] = {"id": id}
+    return Record(id=id, **_facts(pairs))
+
+
+def leased(worker: str, row: list[Any]) -> Claim:
+    """
+    A lease of *worker* as the script hands it out: without what no job has a use for.
+
+    >>> leased("w1", [b"req_1", 2, b"7", b"webhook", b"slack", b"T1", b"", [b"attempts", b"3"]]).record.attempts
+    3
+    """
+    id, epoch, at, job, integration, lane, body, rest = row
+    record = Record(
+        id=id.decode(),
+        job=_JOBS[job],
+        state="leased",
+        epoch=epoch,
+        accepted_at=int(at),
+        integration=integration.decode(),
+        lane=lane.decode(),
+        worker=worker,
+        bytes=len(body),
+        **(_facts(zip(rest[::2], rest[1::2], strict=True)) if rest else {}),
+    )
+    return Claim(record=record, body=body)
+
+
+def _facts(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
     for name, value in pairs:
         if known := _FACTS.get(name):
             facts[known[0]] = known[1](value)
-    return Record(**facts)
+    return facts
 
 
 def fields_of(facts: dict[str, str | int]) -> list[str | int]:

@@ -21,10 +21,11 @@ async def test_a_request_is_stored_with_its_body_and_can_be_claimed_at_once(
     assert [Accepted(status="stored", id="req_1")] == said
     (claim,) = await bench.claim()
     assert BODY == claim.body
-    assert ("webhook", "linear", "w1", "shop", "w1", len(BODY), 1) == (
+    assert ("webhook", "linear", "w1", "shop", "w1", len(BODY)) == (
         claim.record.job, claim.record.integration, claim.record.installation, claim.record.bot,
-        claim.record.lane, claim.record.bytes, claim.record.seq,
+        claim.record.lane, claim.record.bytes,
     )  # fmt: skip
+    assert 1 == (await bench.record("req_1")).seq
 
 
 async def test_the_same_id_twice_is_one_request(bench: Bench) -> None:

@@ -111,6 +111,10 @@ class Jobs:
         else:
             ends.set_result(None)
 
+    def end_all(self) -> None:
+        for lease in self.running:
+            self.end(*lease)
+
     async def until(self, **wanted: int) -> None:
         """Wait until so many have begun, are running or were cancelled."""
         async with asyncio.timeout(5), self._changed:

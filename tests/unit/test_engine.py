@@ -70,6 +70,29 @@ class TestClaiming:
         assert ["begun"] * GROUP == seen[:GROUP]
         assert "written" in seen[: GROUP + 1]
 
+    async def test_waits_a_moment_for_more_slots_where_few_are_free(self, jobs: Jobs) -> None:
+        """Quick jobs end in droves, and each claim costs the store a write to disk."""
+        leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(52)))
+        async with working(an_engine(leases, jobs.carry, max_jobs=40)):
+            await jobs.until(running=40)
+            for number in range(12):
+                jobs.end(f"req_{number}")
+                await asyncio.sleep(0)
+            await jobs.until(begun=52)
+            jobs.end_all()
+
+        assert [40, 12] == leases.limits[:2]
+
+    async def test_takes_the_few_where_no_more_become_free(self, jobs: Jobs) -> None:
+        leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(41)))
+        async with working(an_engine(leases, jobs.carry, max_jobs=40)):
+            await jobs.until(running=40)
+            jobs.end("req_0")
+            await jobs.until(begun=41)
+            jobs.end_all()
+
+        assert [40, 1] == leases.limits[:2]
+
     async def test_stops_while_every_slot_is_taken(self, jobs: Jobs) -> None:
         leases = FakeLeases(a_claim("req_1"), a_claim("req_2"), a_claim("req_3"))
         async with working(an_engine(leases, jobs.carry, max_jobs=2)):

@@ -1,4 +1,5 @@
--- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {fields, body}, …}
+-- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {id, epoch, at, job,
+--   integration, lane, body, {name, value, … of what else a job needs and is not empty}}, …}
 -- Brings expired leases, due retries and what waited behind gates back first, then leases up to *limit* ready records in order.
 -- Whoever may have stopped its worker twice has its last try alone, so that it takes nobody with it: one worker at a time
 -- takes that on, and gets the next one when it has nothing else in hand (*alone*).
@@ -54,26 +55,41 @@ local duty, popped = has_duty(), {}
 if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
 elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
 local claims, bodies, leases, lanes = {}, {}, {}, {}
+local PLACE = {at = 3, job = 4, integration = 5, lane = 6}
+local NO_USE = {changed = true, due = true, dedupe = true, seq = true, deliveries = true, worker = true, reason = true}
+
+-- One record as a worker gets it, and its state, epoch and size.
+local function row(id)
+  local fields, one, rest = redis.call('HGETALL', record(id)), {id, 0, '', '', '', '', ''}, {}
+  local state, epoch, bytes
+  for f = 1, #fields, 2 do
+    local name, value = fields[f], fields[f + 1]
+    local place = PLACE[name]
+    if place then one[place] = value
+    elseif name == 'state' then state = value
+    elseif name == 'epoch' then epoch = value
+    elseif name == 'bytes' then bytes = value
+    elseif value ~= '' and not NO_USE[name] then
+      rest[#rest + 1] = name
+      rest[#rest + 1] = value
+    end
+  end
+  one[8] = rest
+  return one, state, epoch, bytes
+end
+
 for i = 1, #popped, 2 do
   local id = string.sub(popped[i], #TAG + 1)
-  local fields = redis.call('HGETALL', record(id))
-  local r = {}
-  for f = 1, #fields, 2 do r[fields[f]] = fields[f + 1] end
-  if r['state'] == 'ready' then
-    local epoch = tonumber(r['epoch'] or 0) + 1
-    redis.call('HSET', record(id), 'state', 'leased', 'epoch', epoch, 'worker', worker, 'changed', NOW)
-    fields[#fields + 1] = 'state'
-    fields[#fields + 1] = 'leased'
-    fields[#fields + 1] = 'worker'
-    fields[#fields + 1] = worker
-    fields[#fields + 1] = 'epoch'
-    fields[#fields + 1] = tostring(epoch)
-    claims[#claims + 1] = {id, fields}
+  local one, state, epoch, bytes = row(id)
+  if state == 'ready' then
+    one[2] = tonumber(epoch or 0) + 1
+    redis.call('HSET', record(id), 'state', 'leased', 'epoch', one[2], 'worker', worker, 'changed', NOW)
+    claims[#claims + 1] = one
     bodies[#bodies + 1] = P .. 'body:' .. id
-    moving(id, 'ready', 'leased', r['at'], tonumber(r['bytes']))
+    moving(id, 'ready', 'leased', one[3], tonumber(bytes))
     leases[#leases + 1] = NOW + lease
     leases[#leases + 1] = id
-    if not duty then lanes[r['lane']] = popped[i + 1] end
+    if not duty then lanes[one[6]] = popped[i + 1] end
   else
     redis.call('UNLINK', 'arq:job:' .. popped[i])
   end
@@ -83,7 +99,7 @@ if #claims > 0 then
   moved()
   redis.call('ZADD', P .. 'leases', unpack(leases))
   local found = redis.call('MGET', unpack(bodies))
-  for i, body in ipairs(found) do claims[i][3] = body or '' end
+  for i, body in ipairs(found) do claims[i][7] = body or '' end
 end
 
 if next(lanes) then

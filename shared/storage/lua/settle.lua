@@ -10,14 +10,14 @@ local woken, answered = false, {} -- answered: how many of those that a gate let
 local function close(id, state, reason, r, ...)
   moving(id, 'leased', state, r[3], tonumber(r[4]))
   -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[9] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  if reason == '' and (r[5] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
   else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
   if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
-  if r[7] then next_in_order(id, r[6]) end
-  if r[10] and state ~= 'dead' then answered[r[10]] = (answered[r[10]] or 0) + 1 end
+  if r[6] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  if r[7] and state ~= 'dead' then answered[r[7]] = (answered[r[7]] or 0) + 1 end
 end
 
 local function tell(bot, event)
@@ -39,14 +39,14 @@ end
 local function retry(id, reason, delay, r)
   moving(id, 'leased', 'retrying', r[3], tonumber(r[4]))
   redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
-    'attempts', tonumber(r[8] or 0) + 1)
+    'attempts', tonumber(redis.call('HGET', record(id), 'attempts') or 0) + 1)
   redis.call('HDEL', record(id), 'probe', 'passed')
   redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   woken = true
 end
 
 local function release(id, r)
-  ready(id, 'leased', r[3], tonumber(r[4]), r[5])
+  ready(id, 'leased', r[3], tonumber(r[4]), redis.call('HGET', record(id), 'lane'))
   woken = true
 end
 
@@ -54,8 +54,7 @@ local at = 2
 for i = 1, tonumber(ARGV[1]) do
   local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
   at = a + (NEEDS[outcome] or 0)
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'lane', 'installation', 'ordered', 'attempts', 'reason',
-    'passed')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'reason', 'ordered', 'passed')
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
