@@ -105,8 +105,16 @@ class Bot:
 class Program:
     """One process; killed, stopped and started again under the same name."""
 
-    def __init__(self, rig: Rig, name: str, module: str, environ: dict[str, str]) -> None:
-        self.rig, self.name, self.module, self.environ = rig, name, module, environ
+    def __init__(
+        self, rig: Rig, name: str, module: str, environ: dict[str, str], cwd: Path = ROOT
+    ) -> None:
+        self.rig, self.name, self.module, self.environ, self.cwd = (
+            rig,
+            name,
+            module,
+            environ,
+            cwd,
+        )
         self.log = rig.folder / f"{name}.log"
         self.started = 0
         self.launch()
@@ -115,7 +123,7 @@ class Program:
         self.started += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], cwd=ROOT,
+                [sys.executable, "-m", self.module], cwd=self.cwd,
                 env={**self.rig.environ, **self.environ}, start_new_session=True,
                 stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
@@ -214,17 +222,18 @@ class Rig:
         )
         return made.webhook_id
 
-    def ingress(self, name: str, **environ: str) -> Program:
+    def ingress(self, name: str, cwd: Path = ROOT, **environ: str) -> Program:
         port = free_port()
         self.origins.append(f"http://127.0.0.1:{port}")
         bind = {"WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}"}
-        return self.program(name, "services.ingress.main", **bind, **environ)
+        return self.program(name, "services.ingress.main", cwd, **bind, **environ)
 
-    def worker(self, name: str, **environ: str) -> Program:
-        return self.program(name, "workers.main", **environ)
+    def worker(self, name: str, cwd: Path = ROOT, **environ: str) -> Program:
+        return self.program(name, "workers.main", cwd, **environ)
 
-    def program(self, name: str, module: str, **environ: str) -> Program:
-        self.programs[name] = Program(self, name, module, environ)
+    def program(self, name: str, module: str, cwd: Path = ROOT, **environ: str) -> Program:
+        """Start the *module* that lies in *cwd*."""
+        self.programs[name] = Program(self, name, module, environ, cwd)
         return self.programs[name]
 
     @property
@@ -264,7 +273,7 @@ class Rig:
     async def insist(self, text: str, **how: Any) -> float:
         """Until it is accepted, as a provider does; returns when it was."""
         for again in range(400):
-            how["to"] = again % len(self.origins)
+            how["to"] = (crc32(text.encode()) + again) % len(self.origins)
             if await self.send(text, **how) == 200:
                 return time.monotonic()
             await asyncio.sleep(min(0.05 * (again + 1), 0.25))
