@@ -7,6 +7,7 @@ The values are those of a study of aiohttp 3.14 under slow headers, slow bodies 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import os
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from services.openfiles import room_for
 from services.shortcut import ShortWay
 from services.web import Edge, refused, shaped, unclear
 from shared.botpress import Refusal
@@ -210,7 +212,7 @@ async def serve(
 
     """
     _refuse_the_lenient_parser()
-    runner = Runner(app, edge, limits or Limits(), shortcut)
+    runner = Runner(app, edge, _with_room(limits or Limits()), shortcut)
     await runner.setup()
     try:
         shares = runner.limits.shares_port or None
@@ -222,6 +224,10 @@ async def serve(
             f"free the port, or choose another one with WAYPOST_{edge.name.upper()}_BIND",
         ) from None
     return runner
+
+
+def _with_room(limits: Limits) -> Limits:
+    return dataclasses.replace(limits, connections=room_for(limits.connections))
 
 
 def _refuse_the_lenient_parser() -> None:
