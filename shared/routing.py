@@ -9,6 +9,7 @@ import orjson
 from msgspec import Struct
 
 from shared.model.requests import Headers, RawRequest, Reply
+from shared.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,14 +30,7 @@ _WITHHELD = frozenset({
 })  # fmt: skip
 
 
-class RoutingScripts(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class RoutingScripts(Section, frozen=True, kw_only=True):
     """A definition's `identifier`: the scripts that say whose request it is, and answer what is nobody's."""
 
     extract_script: str | None = None
@@ -45,14 +39,7 @@ class RoutingScripts(
     finds: Literal["identifier", "subscription"] = "identifier"  # what these scripts return
 
 
-class SandboxScripts(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class SandboxScripts(Section, frozen=True, kw_only=True):
     """A definition's `sandbox`: who sent a request below `/sandbox` of the global webhook, and what they wrote."""
 
     identifier_extract_script: str | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
+from shared.section import Section
 from shared.signatures.paths import json_of, values_at
 
 if TYPE_CHECKING:
@@ -18,14 +17,7 @@ Scalar = str | int | bool
 _HEADER = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
-class Uninstall(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Uninstall(Section, frozen=True, kw_only=True):
     """One such event; every given condition must hold. A path may go through a list: `events[].type`."""
 
     when_header: dict[str, str] = {}  # headers in lower case, and their exact values

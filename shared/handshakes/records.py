@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from msgspec import Struct
-
 from shared.model.requests import HandshakeMatch
+from shared.section import Section
 from shared.signatures.records import SecretPlace
 
 Form = Literal[
@@ -17,14 +16,7 @@ Scalar = str | int | bool
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.:-]+")  # what every JSON writer writes as it is
 
 
-class Handshake(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Handshake(Section, frozen=True, kw_only=True):
     """One handshake: what it looks like (every given condition must hold), and its answer."""
 
     form: Form

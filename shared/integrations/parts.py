@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from shared.oauth.section import Section
+from shared.section import Section
 
 JsonSchema = dict[str, Any]
 Runtime = Literal["declarative", "python", "botpress"]

@@ -16,8 +16,8 @@ from shared.integrations.parts import (
 )
 from shared.model.installations import Ownership
 from shared.oauth import InputRule, OAuthProvider
-from shared.oauth.section import Section
 from shared.routing import RoutingScripts, SandboxScripts
+from shared.section import Section
 from shared.signatures import SecretPlace, Verify
 from shared.uninstalls import Uninstall
 

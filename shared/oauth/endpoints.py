@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.oauth.section import Section
+from shared.section import Section
 
 ClientAuth = Literal[
     "post", "basic", "secret_as_user", "none", "client_secret_jwt", "private_key_jwt"

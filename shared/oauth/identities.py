@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import field
 
 from shared.oauth.endpoints import Predicate
-from shared.oauth.section import Section
+from shared.section import Section
 
 Source = Literal["token", "callback", "claim", "call", "choice", "input"]
 

@@ -12,7 +12,8 @@ from typing import Literal
 
 from shared.oauth.endpoints import Limits, Refresh, Revoke, TokenEndpoint
 from shared.oauth.identities import Identity
-from shared.oauth.section import ClientPlaces, InputRule, Section
+from shared.oauth.section import ClientPlaces, InputRule
+from shared.section import Section
 
 
 class Scopes(Section, frozen=True, kw_only=True):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import field
+
+from shared.section import Section
 
 InputType = Literal["dns_label", "host", "url", "enum", "digits", "uuid", "text"]
-
-
-class Section(
-    Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
-):
-    """A table of a definition: camelCase names, and nothing that is not known."""
 
 
 class ClientPlace(Section, frozen=True, kw_only=True):

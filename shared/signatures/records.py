@@ -12,6 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from shared.section import Section
+
 Encoding = Literal["hex", "base64", "utf8"]
 Algorithm = Literal[
     "hmac-sha256", "hmac-sha1", "sha256", "ed25519", "ecdsa-p256-sha256", "token", "jwt-hs256", "jwt-jwks",
@@ -19,14 +21,7 @@ Algorithm = Literal[
 Key = Literal["utf8", "base64", "whsec", "hex", "spki-b64"]
 
 
-class SecretPlace(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename={"from_": "from"},
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class SecretPlace(Section, frozen=True, kw_only=True):
     """
     Where a secret lies; for a state, *name* is the state's name, a dot, and the field.
 
@@ -42,23 +37,14 @@ class SecretPlace(
         return self.from_ == "global"
 
 
-class ValuePlace(
-    Struct, frozen=True, kw_only=True, rename={"from_": "from"}, forbid_unknown_fields=True
-):
+class ValuePlace(Section, frozen=True, kw_only=True):
     """Where a value lies that a claim must equal; `body` is a path in the JSON body."""
 
     from_: Literal["global", "configuration", "body"]
     name: str
 
 
-class Claims(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Claims(Section, frozen=True, kw_only=True):
     """What a JWT must say beside being signed (RFC 7519, RFC 8725)."""
 
     keys: str = ""  # address of the published keys (RFC 7517), for jwt-jwks
@@ -71,14 +57,7 @@ class Claims(
     leeway: int = 0  # seconds
 
 
-class Timestamp(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename={"from_": "from"},
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Timestamp(Section, frozen=True, kw_only=True):
     """When a request says it was signed, and how far from now that may be."""
 
     from_: (
@@ -117,14 +96,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
         return self.algorithm == "jwt-jwks"
 
 
-class Verify(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    rename="camel",
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-):
+class Verify(Section, frozen=True, kw_only=True):
     """A definition's `[verify]`: a named scheme, `custom`, `none` or `handler`, and where its secret lies."""
 
     scheme: str
