@@ -34,11 +34,13 @@ def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
     """
     A record from its hash; of a field given twice the last one counts.
 
-    >>> record_of("req_1", [b"job", b"webhook", b"state", b"ready", b"at", b"7"]).accepted_at
-    7
+    >>> new = record_of("req_1", [b"job", b"webhook", b"state", b"ready", b"at", b"7"])
+    >>> new.accepted_at, new.changed_at
+    (7, 7)
     """
     pairs = row.items() if isinstance(row, dict) else zip(row[::2], row[1::2], strict=True)
-    return Record(id=id, **_facts(pairs))
+    facts = _facts(pairs)
+    return Record(id=id, **{"changed_at": facts.get("accepted_at", 0), **facts})
 
 
 def leased(worker: str, row: list[Any]) -> Claim:

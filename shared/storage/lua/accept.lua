@@ -4,7 +4,7 @@
 -- Each command costs more than what it does, so whatever the requests have in common is asked and written once.
 local most, most_bytes, lifetime, n, sorts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local FIRST, SORT, SIZE = 6 + sorts * 5, 1, 4
-local MOST_TEXTS = 2000 -- of one MSET; Lua hands on some thousands
+local TOGETHER = 500 -- records whose texts are written in one command; Lua hands on some thousands of arguments
 local replies, stored, again = {}, 0, 0
 
 -- The records and bytes that are open. The keys are counted first: a record has two at least, so where there are fewer than
@@ -76,13 +76,27 @@ for i = 1, n do
   end
 end
 
--- The fields of a record; what its sort leaves empty has none.
+-- Writes bodies and tickets, {key, text, …}, and first copies, {key, id, …}: in one command each, where the server knows MSETEX.
+local knows, version = pcall(function() return server.VALKEY_VERSION_NUM end)
+
+local function write(texts, firsts)
+  redis.call('MSET', unpack(texts))
+  local many = #firsts / 2
+  if many > 0 and knows and version >= 0x90100 then
+    firsts[#firsts + 1], firsts[#firsts + 2] = 'PX', lifetime
+    redis.call('MSETEX', many, unpack(firsts))
+  else
+    for i = 1, #firsts, 2 do redis.call('SET', firsts[i], firsts[i + 1], 'PX', lifetime) end
+  end
+end
+
+-- The fields of a record; what its sort leaves empty has none, and it changed last when it came.
 local now = string.format('%d', NOW)
 local function fields_of(sort, seq, size, dedupe)
   local s = 1 + sort * 5
-  local fields = {'job', ARGV[s], 'state', 'ready', 'at', now, 'changed', now, 'bytes', size, 'seq', seq,
+  local fields = {'job', ARGV[s], 'state', 'ready', 'at', now, 'bytes', size, 'seq', seq,
     'integration', ARGV[s + 1], 'lane', ARGV[s + 2]}
-  if ARGV[s + 3] ~= '' then fields[17], fields[18] = 'installation', ARGV[s + 3] end
+  if ARGV[s + 3] ~= '' then fields[15], fields[16] = 'installation', ARGV[s + 3] end
   if ARGV[s + 4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'bot', ARGV[s + 4] end
   if dedupe ~= '' then fields[#fields + 1], fields[#fields + 2] = 'dedupe', dedupe end
   return fields
@@ -90,17 +104,16 @@ end
 
 if stored > 0 then
   local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
-  local texts, m = {}, 0
+  local texts, firsts = {}, {}
   for i, a in ipairs(fresh) do
     local id, dedupe, body = ARGV[a], ARGV[a + 2], ARGV[a + 3]
     redis.call('HSET', record(id), unpack(fields_of(ARGV[a + SORT], before + i, #body, dedupe)))
-    if dedupe ~= '' then redis.call('SET', P .. 'dedupe:' .. dedupe, id, 'PX', lifetime) end
-    texts[m + 1], texts[m + 2] = P .. 'body:' .. id, body
-    texts[m + 3], texts[m + 4] = ticket_of(id)
-    m = m + 4
-    if m == MOST_TEXTS or i == stored then
-      redis.call('MSET', unpack(texts, 1, m))
-      m = 0
+    local t, d = #texts, #firsts
+    texts[t + 1], texts[t + 2], texts[t + 3], texts[t + 4] = P .. 'body:' .. id, body, ticket_of(id)
+    if dedupe ~= '' then firsts[d + 1], firsts[d + 2] = P .. 'dedupe:' .. dedupe, id end
+    if i % TOGETHER == 0 or i == stored then
+      write(texts, firsts)
+      texts, firsts = {}, {}
     end
     moving(id, nil, 'ready', now, #body)
   end
