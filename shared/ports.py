@@ -258,6 +258,9 @@ class GatesPort(Protocol):
     async def open(self, name: str) -> None:
         """Let go what waits behind it."""
 
+    async def release(self, name: str, many: int, *, wake: bool) -> None:
+        """Let *many* go that wait for slots."""
+
     async def all(self) -> Sequence[Gate]:
         """Those that are closed."""
 

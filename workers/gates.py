@@ -8,6 +8,7 @@ know within a second.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ from shared.errors import GateClosed, HandlerUnavailable, StoreUnavailable, Tran
 from shared.model.gates import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from shared.clock import Clock
     from shared.model.jobs import Record
@@ -28,6 +29,10 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 PAUSE = 1.0  # seconds between two looks
+_CLOSED = frozenset({"breaker", "pause"})  # the kinds that let nothing through
+LINED_UP = timedelta(
+    seconds=5
+)  # for which a gate stands at least before an installation without slots
 
 
 class Gatekeeper:
@@ -37,6 +42,9 @@ class Gatekeeper:
         """Know of none yet."""
         self._gates, self._clock = gates, clock
         self._closed: dict[str, tuple[Gate, float]] = {}  # and until when, by our own clock
+        self._lines: dict[
+            str, float
+        ] = {}  # gates of the kind `slots`, and until when they stand
         self._windows, self._budgets = Recent(Window), Recent(Budget)
 
     async def follow(self) -> None:
@@ -51,11 +59,9 @@ class Gatekeeper:
     async def look(self) -> None:
         """Learn which gates are closed now."""
         now = self._clock.monotonic()
-        self._closed = {
-            gate.name: (gate, now + gate.seconds)
-            for gate in await self._gates.all()
-            if gate.kind != "open"
-        }
+        found = [(gate, now + gate.seconds) for gate in await self._gates.all()]
+        self._closed = {one.name: (one, end) for one, end in found if one.kind in _CLOSED}
+        self._lines = {one.name: end for one, end in found if one.kind == "slots"}
 
     def closed(self, name: str) -> Gate | None:
         """The gate, while it lets nothing through: a breaker until it is opened, a pause until its time is up."""
@@ -115,6 +121,22 @@ class Gatekeeper:
             name=name, kind="pause", seconds=span.total_seconds(), reason=reason, behind=0
         )
         await self._close(gate)
+
+    async def line_up(self, name: str, reason: str) -> None:
+        """What has no slot waits behind the gate *name* from now on."""
+        now = self._clock.monotonic()
+        if self._lines.get(name, 0.0) <= now:
+            self._lines[name] = now + LINED_UP.total_seconds()
+            await self._gates.close(name, "slots", LINED_UP, reason)
+
+    def lined_up(self) -> Collection[str]:
+        """The gates behind which somebody may wait for a slot."""
+        return self._lines.keys()
+
+    async def call_up(self, name: str, many: int, *, for_anybody: bool = False) -> None:
+        """So many may come, *for_anybody* or with our next claim; unheard by the store, they come one by one."""
+        with suppress(StoreUnavailable):
+            await self._gates.release(name, many, wake=for_anybody)
 
     async def _failed(self, name: str, error: Transient) -> None:
         now = self._clock.monotonic()

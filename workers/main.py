@@ -118,6 +118,7 @@ async def start(ctx: dict[str, Any]) -> None:
         for work in (
             sweep_for_ever(ledger, settings.retention),
             tools.gates.follow(),
+            tools.slots.follow(),
             look_after_for_ever(tools),
             schedule_for_ever(Schedule(store), tools.installations, ledger),
             tell_for_ever(Later(store), ledger),

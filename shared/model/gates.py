@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-GateKind = Literal["breaker", "pause", "open"]  # `open`: what waited is on its way out
+# `open`: what waited is on its way out. `slots`: what waits finds no slot of a worker now.
+GateKind = Literal["breaker", "pause", "open", "slots"]
 
 
 class Gate(Struct, frozen=True, kw_only=True):

@@ -25,8 +25,12 @@ class Gates:
         await self._scripts.run("gate", ["close", name, kind, milliseconds, reason])
 
     async def open(self, name: str) -> None:
-        """Let what waits behind it go, a few hundred with every claim."""
+        """Let what waits behind it go: one, and two more for each that is answered."""
         await self._scripts.run("gate", ["open", name])
+
+    async def release(self, name: str, many: int, *, wake: bool) -> None:
+        """Let *many* go that wait for slots behind it, with the next claim; *wake* those who are idle."""
+        await self._scripts.run("gate", ["release", name, many, int(wake)])
 
     async def all(self) -> list[Gate]:
         """Those that are closed or opening, at most a thousand, the next to let something through first."""

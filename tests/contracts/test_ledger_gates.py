@@ -14,7 +14,8 @@ from shared.storage.gates import Gates
 from shared.storage.ledger_check import check
 from tests.contracts.ledger_builders import Bench, an_ending
 
-BOT = "bot:shop"
+BOT, LINE = "bot:shop", "installation:w-1"
+FIVE_SECONDS = timedelta(seconds=5)
 HALF_A_MINUTE = timedelta(seconds=30)
 
 
@@ -28,12 +29,12 @@ def gates(store: Store) -> Gates:
     return Gates(store)
 
 
-async def _put_behind(bench: Bench, *ids: str) -> list[Claim]:
-    """Accept and claim *ids*, and let them wait behind the gate of the bot."""
+async def _put_behind(bench: Bench, *ids: str, gate: str = BOT) -> list[Claim]:
+    """Accept and claim *ids*, and let them wait behind a gate."""
     await bench.accept(*ids)
     claims = await bench.claim()
     for claim in claims:
-        assert await bench.settle(claim, "wait", gate=BOT, reason="because it is down")
+        assert await bench.settle(claim, "wait", gate=gate, reason="because it is down")
     return claims
 
 
@@ -199,6 +200,61 @@ class TestAGateThatOpens:
         await opening.claim()
 
         assert [] == await gates.all()
+
+
+class TestALineForSlots:
+    """Its worker says how many may come."""
+
+    @pytest.fixture
+    async def line(self, bench: Bench, gates: Gates) -> Bench:
+        await gates.close(LINE, "slots", FIVE_SECONDS, "because it has its share")
+        await _put_behind(bench, "req_1", "req_2", "req_3", "req_4", gate=LINE)
+        return bench
+
+    async def test_lets_as_many_go_as_there_are_slots(self, line: Bench, gates: Gates) -> None:
+        early = await line.claimed_ids()
+        await gates.release(LINE, 2, wake=False)
+        going = await _answered(line)
+
+        assert ([], ["req_1", "req_2"]) == (early, going)
+        assert [] == await line.claimed_ids()
+        assert [] == await check(line.store)
+
+    async def test_lets_one_go_now_and_then_though_its_worker_is_gone(
+        self, line: Bench
+    ) -> None:
+        line.later(1.1)
+
+        assert (["req_1"], []) == (await line.claimed_ids(), await line.claimed_ids())
+
+    async def test_stands_for_a_while_though_nobody_is_left(
+        self, line: Bench, gates: Gates
+    ) -> None:
+        """Workers believe that it does: what they turn away meanwhile must find it."""
+        await gates.release(LINE, 9, wake=False)
+        (first, *_) = await line.claim()
+        line.later(2)
+        await line.claim()
+        await line.settle(first, "wait", gate=LINE, reason="because it has its share")
+        state = await line.states("req_1")
+        line.later(5)
+        await _answered(line)
+        line.later(1.1)
+        await _answered(line)
+
+        assert ["waiting"] == state
+        assert [] == await gates.all()
+
+    async def test_gives_way_to_an_operator_and_does_not_soften_what_is_closed(
+        self, line: Bench, gates: Gates
+    ) -> None:
+        await gates.close(LINE, "pause", HALF_A_MINUTE, "because an operator closed it")
+        await gates.close(LINE, "slots", FIVE_SECONDS, "because it has its share")
+        await gates.release(LINE, 4, wake=False)
+        (gate,) = await gates.all()
+
+        assert "pause" == gate.kind
+        assert [] == await line.claimed_ids()
 
 
 async def test_a_probe_that_is_sent_again_by_hand_is_none_any_more(

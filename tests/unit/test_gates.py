@@ -28,6 +28,7 @@ class FakeGates:
     def __init__(self) -> None:
         self.closed: list[tuple[str, GateKind, timedelta]] = []
         self.opened: list[str] = []
+        self.released: list[tuple[str, int]] = []
         self.standing: list[Gate] = []
 
     async def close(self, name: str, kind: GateKind, span: timedelta, reason: str) -> None:
@@ -36,6 +37,9 @@ class FakeGates:
 
     async def open(self, name: str) -> None:
         self.opened.append(name)
+
+    async def release(self, name: str, many: int, *, wake: bool) -> None:
+        self.released.append((name, many))
 
     async def all(self) -> list[Gate]:
         return self.standing

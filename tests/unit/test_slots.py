@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from shared.errors import GateClosed
+from shared.model.gates import Gate
 from tests.unit.test_gates import FakeGates, HandClock
 from workers.gates import Gatekeeper
 from workers.slots import Slots
@@ -19,7 +20,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.gates, self.clock = FakeGates(), HandClock()
-        self.slots = Slots(SLOTS, Gatekeeper(self.gates, self.clock), self.clock)  # type: ignore[arg-type]
+        self.keeper = Gatekeeper(self.gates, self.clock)  # type: ignore[arg-type]
+        self.slots = Slots(SLOTS, self.keeper, self.clock)
 
     async def as_many_as_may_be(self, installation: str, held: AsyncExitStack) -> int:
         """Take slots until one is refused, twelve at the most; returns how many there were."""
@@ -92,3 +94,59 @@ async def test_who_is_turned_away_waits_behind_a_gate_that_is_closed_once(scene:
         await scene.as_many_as_may_be("w1", held)
 
     assert ["installation:w1"] == [name for name, _, _ in scene.gates.closed]
+
+
+class TestWhatWaitsForSlots:
+    """It comes back as there is room, since what finds none was claimed for nothing."""
+
+    @pytest.fixture
+    async def scene(self) -> Scene:
+        made = Scene()
+        await made.a_call("w1", 2.0)
+        return made
+
+    async def test_is_called_up_as_slots_are_given_back(self, scene: Scene) -> None:
+        async with AsyncExitStack() as held:
+            await scene.as_many_as_may_be("w1", held)
+            await scene.as_many_as_may_be("w1", held)
+
+        assert {("installation:w1", 1)} == set(scene.gates.released)
+        assert 6 == len(scene.gates.released)
+
+    async def test_is_called_up_for_all_the_room_there_is(self, scene: Scene) -> None:
+        """Others held slots when it was turned away, and hold none any more."""
+        async with AsyncExitStack() as others:
+            for number in range(9):
+                await others.enter_async_context(scene.slots.of(f"other{number}"))
+            async with AsyncExitStack() as held:
+                await scene.as_many_as_may_be("w1", held)
+                await scene.as_many_as_may_be("w1", held)
+                await others.aclose()
+
+        assert ("installation:w1", 5) == scene.gates.released[0]
+
+    async def test_is_not_called_up_twice_while_it_is_on_its_way(self, scene: Scene) -> None:
+        async with AsyncExitStack() as held:
+            await scene.as_many_as_may_be("w1", held)
+            await scene.as_many_as_may_be("w1", held)
+        scene.gates.released.clear()  # six are on their way, and the first one comes now
+        await scene.a_call("w1", 0.2)
+
+        assert [("installation:w1", 1)] == scene.gates.released
+
+    async def test_is_called_up_by_a_worker_that_has_nothing_of_it(self, scene: Scene) -> None:
+        """What one worker has no slots for, another one learns within a second."""
+        scene.gates.standing = [
+            Gate(name="installation:w1", kind="slots", seconds=5, reason="no slots", behind=9)
+        ]
+        await scene.keeper.look()
+        await scene.slots.take_part()
+        async with scene.slots.of("w1"):
+            await scene.slots.take_part()
+
+        assert [("installation:w1", 1)] == scene.gates.released[:1]
+
+    async def test_is_none_where_nobody_was_turned_away(self, scene: Scene) -> None:
+        await scene.a_call("w1", 2.0)
+
+        assert [] == scene.gates.released

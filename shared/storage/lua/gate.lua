@@ -1,6 +1,14 @@
--- gate(what, name, kind, ms, reason) : close, open -> {}; list -> {{name, kind, ms left, reason, records behind}, …}
+-- gate(what, name, kind, ms, reason) : close, open, release (many, wake 0|1) -> {}; list -> {{name, kind, ms left, reason, records behind}, …}
 -- A gate that is closed again stays closed for the longer of both times; a breaker stays one until it is opened.
 local what, name = ARGV[1], ARGV[2]
+
+if what == 'close' and ARGV[3] == 'slots' then
+  local kind, until_ms = redis.call('HGET', gate_key(name), 'kind'), NOW + tonumber(ARGV[4])
+  if kind == 'breaker' or kind == 'pause' then return {} end
+  redis.call('HSET', gate_key(name), 'kind', 'slots', 'until', until_ms, 'reason', ARGV[5])
+  redis.call('ZADD', P .. 'gates', 'NX', NOW + STEP_MS, name)
+  return {}
+end
 
 if what == 'close' then
   local before = redis.call('HMGET', gate_key(name), 'kind', 'until')
@@ -17,6 +25,11 @@ if what == 'open' then
     redis.call('ZADD', P .. 'gates', NOW, name)
     wake()
   end
+  return {}
+end
+
+if what == 'release' then
+  if give_credit(name, 'slots', tonumber(ARGV[3])) and ARGV[4] == '1' then wake() end
   return {}
 end
 
