@@ -49,10 +49,11 @@ class Pressure:
             (self.refused if stored.status == "full" else self.acknowledged).append(id)
 
     async def until(self, count: int) -> None:
-        """Wait until *count* are acknowledged."""
-        async with asyncio.timeout(20):
-            while len(self.acknowledged) < count:
-                await asyncio.sleep(0.01)
+        """Wait until *count* are acknowledged, as long as it goes on."""
+        while (before := len(self.acknowledged)) < count:
+            async with asyncio.timeout(20):
+                while len(self.acknowledged) < min(count, before + 1000):
+                    await asyncio.sleep(0.01)
 
     async def until_refused(self, count: int) -> None:
         """Wait until *count* more are refused."""

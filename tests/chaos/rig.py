@@ -27,6 +27,7 @@ from shared.config import Settings
 from shared.integrations.definition import decode, door_of, load_folder, stored
 from shared.integrations.records import Definition
 from shared.model.installations import Installation
+from shared.model.jobs import Record
 from shared.secret import KeyRing
 from shared.storage import keys
 from shared.storage.bots import Bots
@@ -37,6 +38,8 @@ from shared.storage.ledger import Ledger
 from shared.storage.vault import Vault
 from tests.chaos.server import Server
 from tests.journeys.system import ROOT, free_port
+
+OPEN = ("ready", "leased", "retrying", "waiting")
 
 CHAOS: dict[str, Any] = {
     "name": "chaos",
@@ -300,11 +303,18 @@ class Rig:
 
     async def is_idle(self, within: float = 30.0) -> None:
         """Wait until nothing is open but what is parked."""
-        async with asyncio.timeout(within):
-            while any(
-                [await self.count(s) for s in ("ready", "leased", "retrying", "waiting")]
-            ):
-                await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while any([await self.count(state) for state in OPEN]):
+                    await asyncio.sleep(0.05)
+        left = [record for state in OPEN for record in await self.records(state)]
+        assert not left, f"{len(left)} are still open: {left[:3]}"
+
+    async def records(self, state: str) -> list[Record]:
+        """What is in *state*, as the ledger shows it."""
+        ids = await self.store.redis.zrange(keys.key("state", state), 0, -1)
+        found = [await self.ledger.show(id.decode()) for id in ids]
+        return [one for one in found if one is not None]
 
     async def count(self, state: str) -> int:
         """How many records are in *state*."""

@@ -18,7 +18,7 @@ from shared.storage.ledger import Ledger
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.proxy import Proxy, Weather
-from tests.chaos.rig import Bot, Rig, a_rig
+from tests.chaos.rig import OPEN, Bot, Rig, a_rig
 from tests.chaos.server import shim
 from tests.chaos.sizes import sizes
 
@@ -214,13 +214,8 @@ async def a_bot_that_is_down(rig: Rig, name: str) -> AsyncIterator[tuple[Bot, li
 
 async def attempts(rig: Rig) -> int:
     """How many attempts were counted of what is not at its end."""
-    found = 0
-    for state in ("waiting", "retrying", "leased", "ready"):
-        for id in await rig.store.redis.zrange(keys.key("state", state), 0, -1):
-            found += int(
-                await rig.store.redis.hget(keys.key("record", id.decode()), "attempts") or 0
-            )  # type: ignore[misc]
-    return found
+    found = [record for state in OPEN for record in await rig.records(state)]
+    return sum(record.attempts for record in found)
 
 
 async def to_the_end(wakes: AsyncIterator[None]) -> str:
