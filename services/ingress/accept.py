@@ -82,16 +82,19 @@ def whole_sealed(ports: IngressPorts, raw: RawRequest) -> RawRequest:
     return sealed(ports, bare, part)
 
 
-class Admission:
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """What to put beside the raw request in the ledger."""
 
-    def __init__(
-        self, job: JobKind, *, lane: str, integration: str = "", dedupe: str = ""
-    ) -> None:
-        """*lane* is whose turn it takes; *dedupe* is the provider's delivery id, empty for none."""
-        self.job, self.lane, self.integration = job, lane, integration
-        self.dedupe = hashlib.sha256(dedupe.encode()).hexdigest() if dedupe else ""
-        self.installation = ""
+    job: JobKind
+    lane: str  # whose turn it takes
+    integration: str = ""
+    installation: str = ""
+    dedupe: str = ""  # by which a copy is recognised, hashed; empty for never
+
+
+def hashed(delivery: str) -> str:
+    """What stands for a delivery's id in the ledger: an id may be long, and is nobody's business there."""
+    return hashlib.sha256(delivery.encode()).hexdigest()
 
 
 def admit(ports: IngressPorts) -> None:

@@ -120,7 +120,7 @@ async def _sealed(request: web.Request, raw: RawRequest) -> RawRequest:
 
 async def _ask(request: web.Request, raw: RawRequest, job: JobKind) -> web.Response:
     ports = accept.ports_of(request)
-    to = accept.Admission(job, lane=f"browser:{raw.door}")
+    to = accept.Admission(job=job, lane=f"browser:{raw.door}")
     answer = await accept.store_and_wait(ports, raw, to, ports.browser_wait)
     return reply.passed_on(request, answer) if answer is not None else notices.pending(request)
 

@@ -120,15 +120,14 @@ async def _raw(
 def admission(door: Door, raw: RawRequest) -> accept.Admission:
     """Whose turn it takes, and by what a copy of it is recognised."""
     given = raw.header(door.delivery_id) if door.delivery_id else None
-    lane = raw.name if raw.door == "installation" else door.name
-    to = accept.Admission(
-        "webhook",
-        lane=lane,
+    is_one = raw.door == "installation"
+    return accept.Admission(
+        job="webhook",
+        lane=raw.name if is_one else door.name,
         integration=door.name,
-        dedupe=f"{raw.door}:{raw.name}:{given}" if given else "",
+        installation=raw.name if is_one else "",
+        dedupe=accept.hashed(f"{raw.door}:{raw.name}:{given}") if given else "",
     )
-    to.installation = raw.name if raw.door == "installation" else ""
-    return to
 
 
 def matches(match: HandshakeMatch, raw: RawRequest) -> bool:
