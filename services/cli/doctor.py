@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_STATUS = {"sound": 0, "contradictory": 1, "not all added up": 3}  # 2 is wrong usage
 _NO_STORE = "start it: waypost up; or name another store with WAYPOST_REDIS_URL"
 
 
@@ -47,15 +48,16 @@ async def doctor(*, as_json: bool) -> int:
 
 
 async def ledger(*, as_json: bool) -> int:
-    """Look at every record of the ledger; 1 when something contradicts something."""
+    """Look at every record of the ledger; 1 when something contradicts something, 3 when not all could be added up."""
     settings = Settings.from_env(os.environ)
     async with await connect(_store_of(settings)) as store:
         found = await soundness(store)
     if as_json:
-        show.json(msgspec.to_builtins(found) | {"sound": found.is_sound})
+        sound = found.verdict == "sound"
+        show.json(msgspec.to_builtins(found) | {"verdict": found.verdict, "sound": sound})
     else:
         _tell_ledger(found)
-    return 0 if found.is_sound else 1
+    return _STATUS[found.verdict]
 
 
 def _tell_ledger(found: Soundness) -> None:
@@ -63,11 +65,16 @@ def _tell_ledger(found: Soundness) -> None:
         show.line(f"FIX  {sentence}")
     if found.moving:
         show.line(f"     bytes not added up, they kept changing: {', '.join(found.moving)}")
-    wrong = len(found.sentences)
-    said = "the ledger is sound" if not wrong else f"{wrong} contradictions"
+    said = {
+        "sound": "the ledger is sound",
+        "contradictory": f"{len(found.sentences)} contradictions",
+        "not all added up": "no contradiction was seen, but not all could be added up",
+    }[found.verdict]
     show.line(f"{found.records} records looked at: {said}")
-    if wrong:
+    if found.sentences:
         show.line("     fix: keep a copy of the store's folder, and report what is said above")
+    elif found.moving:
+        show.line("     fix: look again when less is going on")
 
 
 def _store_of(settings: Settings) -> str:

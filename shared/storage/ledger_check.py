@@ -8,24 +8,29 @@ on working. Only the sums of stored bytes need many looks: they are compared whe
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from shared.model.jobs import STATES
 from shared.storage import keys
+from shared.storage.ledger import DEDUPE_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from shared.storage.connection import Store
 
+_KEPT = int(DEDUPE_LIFETIME.total_seconds() * 1000)
 _PAGE = 1000  # keys per SCAN
 _AT_A_TIME = 50  # keys per look: about a millisecond of the store's time
 _LOOKS = 3  # at sums that may be moving
-_KINDS = frozenset(
-    ("record", "body", "journal", "children", "order", "identifier", "installation", "dedupe")
-)
+_KINDS = {
+    "record": "record", "body": "body", "journal": "journal", "children": "children", "order": "order",
+    "identifier": "identifier", "installation": "installation", "dedupe": "dedupe", "refresh-of": "refresh",
+    "gate": "gate key",
+}  # fmt: skip
+Verdict = Literal["sound", "contradictory", "not all added up"]
 
 
 class Soundness(Struct, frozen=True, kw_only=True):
@@ -38,27 +43,35 @@ class Soundness(Struct, frozen=True, kw_only=True):
     ] = ()  # states whose bytes never stood still, so that they could not be added up
 
     @property
-    def is_sound(self) -> bool:
-        """True when nothing contradicts anything."""
-        return not self.sentences
+    def verdict(self) -> Verdict:
+        """Sound only if all of it was added up too."""
+        if self.sentences:
+            return "contradictory"
+        return "not all added up" if self.moving else "sound"
 
 
 async def check(store: Store) -> list[str]:
-    """The sentences alone, sorted; none when the ledger is sound."""
-    return sorted((await soundness(store)).sentences)
+    """The sentences alone, sorted, for a store at rest; none when the ledger is sound."""
+    found = await soundness(store)
+    return [
+        *found.sentences,
+        *(f"{one} was not added up: it kept changing" for one in found.moving),
+    ]
 
 
 async def soundness(store: Store) -> Soundness:
     """
     Every id is exactly one record in exactly one state with one body.
 
-    Leases, tickets, due times, orders, copies and the parking lot agree with the records, and these with them; no
-    step that is done once hangs; bindings say the same from both sides; the sums of bytes equal a recount.
+    Leases, tickets, places in the queue, due times, orders, gates, copies, deliveries and the parking lot agree with
+    the records, and these with them; no step that is done once hangs, no refresh is forgotten; bindings say the same
+    from both sides; the sums of bytes equal a recount.
     """
     look = _Look(store)
     await look.at_keys()
     for index in (*(f"state:{one}" for one in STATES), "leases", "queue", "due", "suspects"):
         await look.at_index(index)
+    await look.at_totals()
     moving = [one for one in STATES if not await look.at_bytes(one)]
     return Soundness(
         records=look.records, sentences=tuple(sorted(look.sentences)), moving=tuple(moving)
@@ -87,14 +100,19 @@ class _Look:
             kind, _, name = one.partition(":")
             kinds[kind].append(name)
         self.records += len(kinds["record"])
-        for kind in _KINDS & kinds.keys():
-            await self._script(kind, kinds[kind])
+        for kind in _KINDS.keys() & kinds.keys():
+            await self._script(_KINDS[kind], kinds[kind])
         for where in kinds["parked"]:
             await self._members(f"parked:{where}", "parked", where)
         for gate in kinds["behind"]:
             await self._members(f"behind:{gate}", "behind", gate)
         for parent in kinds["children"]:
             await self._members(f"children:{parent}", "child", parent)
+
+    async def at_totals(self) -> None:
+        """What was counted, and what is listed by itself."""
+        await self._script("totals", [""])
+        await self._members("gates", "gate", "")
 
     async def at_index(self, index: str) -> None:
         """Nothing in it belongs to a record that is gone."""
@@ -140,7 +158,7 @@ class _Look:
     async def _script(self, what: str, names: Sequence[str], of: str = "") -> None:
         for first in range(0, len(names), _AT_A_TIME):
             some = names[first : first + _AT_A_TIME]
-            said = await self._store.scripts.run("check", [what, of, *some])
+            said = await self._store.scripts.run("check", [_KEPT, what, of, *some])
             self.sentences.update(one.decode() for one in said)
 
     async def _pages(self, prefix: str) -> AsyncIterator[list[str]]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
+from services.cli import doctor
 from shared.storage import keys
 from shared.storage.connection import Store
-from shared.storage.ledger_check import check, soundness
+from shared.storage.gates import Gates
+from shared.storage.ledger_check import Soundness, check, soundness
 from shared.storage.resp import Part
+from shared.storage.turns import Turns
 from tests.contracts.ledger_builders import Bench
 
 
@@ -34,7 +39,22 @@ async def _scene(bench: Bench) -> None:
     claim = await bench.lease("req_leased")
     await bench.ledger.step("begin", claim.record, "send")
     await bench.bind("w1", "A")
+    await Gates(bench.store).close("bot:down", "pause", timedelta(hours=1), "for the test")
+    await bench.accept("req_keyed", dedupe="again")
+    await _with_refresh(bench, "w2")
     assert [] == await check(bench.store)
+
+
+async def _with_refresh(bench: Bench, id: str) -> None:
+    """Tokens, a refresh of them that was begun two minutes ago, and somebody who will look at it."""
+    now, turns = await bench.inspection.now() / 1000, Turns(bench.store)
+    await bench.installations.update(id, connection="connected")
+    tokens = {"payload": "sealed", "meta": f'{{"createdAt":1.0,"updatedAt":{now - 300}}}'}
+    await bench.redis.hset(keys.key("state-of", id, "integration", "", "oauth"), mapping=tokens)
+    await turns.take(id, "holder")
+    assert await turns.begin(id, "holder", "refresh:1", now - 120) is None
+    await turns.drop(id, "holder")
+    await bench.redis.zadd(keys.key("renewals"), {id: (now + 100) * 1000})
 
 
 _SPOILT = [
@@ -76,6 +96,19 @@ _SPOILT = [
     ("ZADD order:w1 0 req_done", "req_done is in an order it does not belong to"),
     ("ZADD children:req_split 9 req_done", "req_done is no delivery of req_split"),
     ("ZADD children:req_ghost 9 dlv_1", "children req_ghost belongs to no record"),
+    ("ZREM children:req_split dlv_split_0001", "dlv_split_0001 is a delivery of req_split which does not list it"),
+    ("DEL dedupe:again", "req_keyed is open, but its delivery key again is lost"),
+    ("HSET totals done 0", "0 were counted as done, but 2 are"),
+    ("HDEL totals dead", "0 were counted as dead, but 1 are"),
+    ("HDEL lanes w1", "req_head has a later place than the last one of its lane w1"),
+    ("HSET lanes w1 0", "req_head has a later place than the last one of its lane w1"),
+    ("SET vtime 99999", "req_head has a place that the queue is past"),
+    ("DEL gate:bot%3Adown", "the gate bot:down is listed, but nothing is known of it"),
+    ("ZREM gates bot:down", "the gate bot:down will never open"),
+    ("HSET gate:bot%3Agone kind pause", "the gate bot:gone will never open"),
+    ("ZREM renewals w2", "w2 began to renew its tokens"),
+    ("ZADD renewals 5 w2", "w2 began to renew its tokens"),
+    ("HSET refresh-of:w2 refresh:9 soon", "w2 has a refresh that cannot be read: refresh:9"),
 ]  # fmt: skip
 
 
@@ -100,6 +133,100 @@ async def test_a_record_that_is_gone_is_missed_everywhere(ground: Bench) -> None
 
     for what in ("arq job", "body", "journal", "lease", "state:leased"):
         assert f"{what} req_leased belongs to no record" in said
+
+
+class TestARefresh:
+    """Whose outcome is not known is no contradiction as long as somebody will look at it, or has told."""
+
+    @pytest.mark.parametrize(
+        "what", ["DEL renewals", "ZADD renewals 5 w2"], ids=["nobody looks", "it is overdue"]
+    )
+    async def test_is_missed_only_where_its_tokens_are_still_in_use(
+        self, ground: Bench, what: str
+    ) -> None:
+        await ground.install("w2")
+        await _with_refresh(ground, "w2")
+        command, key, *rest = what.split()
+        await ground.redis.execute_command(command, f"{keys.prefix()}:{key}", *rest)
+        (stuck,) = await check(ground.store)
+        await ground.installations.update("w2", connection="needs_reauth")
+
+        assert stuck.startswith("w2 began to renew its tokens 12")
+        assert [] == await check(ground.store)
+
+    async def test_is_at_its_end_when_the_tokens_were_written(self, ground: Bench) -> None:
+        await ground.install("w2")
+        await _with_refresh(ground, "w2")
+        await ground.redis.delete(keys.key("renewals"))
+        now = await ground.inspection.now() / 1000
+        where = keys.key("state-of", "w2", "integration", "", "oauth")
+        await ground.redis.hset(where, "meta", f'{{"updatedAt":{now - 119}}}')
+
+        assert [] == await check(ground.store)
+
+    async def test_is_under_way_while_somebody_has_the_turn(self, ground: Bench) -> None:
+        await ground.install("w2")
+        await _with_refresh(ground, "w2")
+        await ground.redis.delete(keys.key("renewals"))
+        await Turns(ground.store).take("w2", "another")
+
+        assert [] == await check(ground.store)
+
+
+class TestADeliveryKey:
+    async def test_may_end_while_its_record_waits(self, ground: Bench) -> None:
+        """It is kept for three days, a parked request for seven."""
+        await ground.accept("req_1", dedupe="k")
+        await ground.redis.delete(keys.key("dedupe", "k"))
+        ground.later(3 * 24 * 3600)
+
+        assert [] == await check(ground.store)
+
+    async def test_of_what_was_ignored_belongs_to_the_one_that_came_after(
+        self, ground: Bench
+    ) -> None:
+        await ground.closed("req_1", "ignored", dedupe="k")
+        await ground.closed("req_2", "ignored", dedupe="k")
+        await ground.ledger.drop("req_2")
+        await ground.ledger.replay("req_1")
+
+        assert [] == await check(ground.store)
+
+
+class TestTheVerdict:
+    def test_is_sound_only_where_all_was_added_up(self) -> None:
+        still, moving = Soundness(records=1, sentences=()), ("done",)
+
+        assert "sound" == still.verdict
+        assert "not all added up" == Soundness(records=1, sentences=(), moving=moving).verdict
+        assert "contradictory" == Soundness(records=1, sentences=("x",), moving=moving).verdict
+
+    @pytest.mark.parametrize(
+        ("status", "sentences", "moving"),
+        [(0, (), ()), (1, ("it is wrong",), ("done",)), (3, (), ("done",))],
+    )
+    async def test_has_a_status_of_its_own(
+        self, store: Store, valkey, monkeypatch, capsys, status, sentences, moving
+    ) -> None:
+        async def found(_: Store) -> Soundness:
+            return Soundness(records=1, sentences=sentences, moving=moving)
+
+        monkeypatch.setattr(doctor, "soundness", found)
+        monkeypatch.setenv("WAYPOST_REDIS_URL", valkey.url)
+        ended = await doctor.ledger(as_json=True)
+        said = json.loads(capsys.readouterr().out)
+
+        assert (status, status == 0) == (ended, said["sound"])
+
+    async def test_says_that_bytes_were_not_added_up(
+        self, ground: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def never(*_: object) -> bool:
+            return False
+
+        monkeypatch.setattr("shared.storage.ledger_check._Look.at_bytes", never)
+
+        assert "done was not added up: it kept changing" in await check(ground.store)
 
 
 class TestABusyLedger:

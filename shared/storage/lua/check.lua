@@ -1,14 +1,19 @@
--- check(what, …) -> sentences, one for each way in which a part of the ledger contradicts itself; none when it is sound
+-- check(how long a delivery key is kept ms, what, …) -> sentences, one for each way in which a part of the ledger contradicts itself; none when it is sound
 -- Each call looks at a few keys at one instant, so that a busy store is neither held up nor slandered; what was deleted since
 -- it was listed is passed over. `shared/storage/ledger_check.py` lists the keys and adds up.
 local STATES = {'ready', 'leased', 'retrying', 'waiting', 'parked', 'done', 'ignored', 'dead'}
 local TICKET = {ready = true, leased = true, retrying = true}
 local TICKETS = 'arq:job:' .. TAG
 local STUCK = 60000 -- ms after which a `once` step should have a result, or its record an end
+local KEY_KEPT, COUNTED = tonumber(ARGV[1]), {done = true, ignored = true, dead = true}
 local sentences = {}
 
 local function say(...) sentences[#sentences + 1] = table.concat({...}, ' ') end
 local function expect(holds, ...) if not holds then say(...) end end
+local function unescaped(part)
+  return (string.gsub(part, '%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end))
+end
+
 local function exists(key) return redis.call('EXISTS', key) == 1 end
 local function in_zset(key, member) return redis.call('ZSCORE', P .. key, member) end
 
@@ -37,6 +42,26 @@ local function look_at_journal(id)
       expect(age * 1000 <= STUCK, id, 'began the step', step, age .. ' s ago and knows no result; it is done once, so somebody has to end it')
     end
   end
+end
+
+-- In the queue its lane and the virtual time agree with its place, or others would pass it by.
+local function look_at_place(id, r)
+  local place, lane = tonumber(in_zset('queue', TAG .. id) or '-1'), r['lane'] or ''
+  if place < 0 then return end
+  local last = tonumber(redis.call('HGET', P .. 'lanes', lane) or '-1')
+  expect(last >= place, id, 'has a later place than the last one of its lane', lane)
+  expect(place >= tonumber(redis.call('GET', P .. 'vtime') or 0), id, 'has a place that the queue is past')
+end
+
+-- A provider's redelivery of what is open must be known; the keys of old ones have ended, those of replayed ones may be of others.
+local function look_at_key(id, r)
+  if not r['dedupe'] or COUNTED[r['state']] or r['replays'] or NOW - tonumber(r['at']) > KEY_KEPT - STUCK then return end
+  expect(exists(P .. 'dedupe:' .. r['dedupe']), id, 'is open, but its delivery key', r['dedupe'], 'is lost')
+end
+
+local function look_at_parent(id, parent)
+  if not parent or parent == '' or not exists(record(parent)) then return end
+  expect(in_zset('children:' .. parent, id), id, 'is a delivery of', parent, 'which does not list it')
 end
 
 -- A record: one state, one body, and what its state asks for.
@@ -70,6 +95,9 @@ local function look_at(id)
   local accepted = tonumber(redis.call('HGET', P .. 'totals', 'accepted') or 0)
   expect(tonumber(r['seq'] or 0) <= accepted, id, 'has a number that was never given out')
   if state == 'parked' then look_at_parked(id, r) end
+  if state == 'ready' then look_at_place(id, r) end
+  look_at_key(id, r)
+  look_at_parent(id, r['parent'])
   look_at_journal(id)
 end
 
@@ -99,6 +127,43 @@ local function behind(where, id)
   if not in_zset('behind:' .. where, id) then return end
   local r = fields(record(id))
   expect(r['state'] == 'waiting' and escaped(r['gate'] or '') == where, id, 'is behind the gate', where, 'but does not wait there')
+end
+
+-- A gate: known to the list by which it opens, and by its facts.
+local function look_at_gate(name)
+  local listed, known = in_zset('gates', name), exists(P .. 'gate:' .. escaped(name))
+  if listed or known then
+    expect(known, 'the gate', name, 'is listed, but nothing is known of it')
+    expect(listed, 'the gate', name, 'will never open')
+  end
+end
+
+-- Counters only grow, and each record that is closed was counted.
+local function look_at_totals()
+  for state in pairs(COUNTED) do
+    local counted, there = tonumber(redis.call('HGET', P .. 'totals', state) or 0), redis.call('ZCARD', P .. 'state:' .. state)
+    expect(counted >= there, counted, 'were counted as', state .. ', but', there, 'are')
+  end
+end
+
+-- When an installation's tokens were written last, in ms; nil where it has none.
+local function tokens_written(id)
+  local meta = redis.call('HGET', P .. 'state-of:' .. id .. ':integration::oauth', 'meta')
+  return meta and tonumber(string.match(meta, '"updatedAt":([%d.]+)') or 0) * 1000
+end
+
+-- A refresh that was begun: its result is stored, its user was told, somebody is at it, or somebody will look.
+local function look_at_refresh(id)
+  local home = fields(P .. 'installation:' .. id)
+  local written, due = tokens_written(id), tonumber(in_zset('renewals', unescaped(id)) or '-1')
+  for name, since in pairs(fields(P .. 'refresh-of:' .. id)) do
+    local began = tonumber(since)
+    if not began or not string.find(name, '^refresh:%d+$') then say(id, 'has a refresh that cannot be read:', name)
+    elseif written and written < began * 1000 and home['connection'] == 'connected' and not exists(P .. 'turn:' .. id)
+      and NOW - began * 1000 > STUCK and (due < 0 or NOW - due > STUCK) then
+      say(id, 'began to renew its tokens', math.floor(NOW / 1000 - began) .. ' s ago and knows no result, and nobody looks at it')
+    end
+  end
 end
 
 -- An order: only open ordered records, by their place; one is on its way, the others wait.
@@ -151,14 +216,15 @@ end
 
 local LOOKS = {
   record = look_at, order = look_at_order, identifier = look_at_identifier, installation = look_at_installation,
-  dedupe = look_at_copy,
+  dedupe = look_at_copy, refresh = look_at_refresh, totals = look_at_totals, gate = look_at_gate,
+  ['gate key'] = function(name) look_at_gate(unescaped(name)) end,
   body = function(id) if exists(P .. 'body:' .. id) then owned('body', id) end end,
   journal = function(id) if exists(P .. 'journal:' .. id) then owned('journal', id) end end,
   children = function(id) if exists(P .. 'children:' .. id) then owned('children', id) end end,
   ['arq job'] = function(id) if exists(TICKETS .. id) then owned('arq job', id) end end,
 }
-local what, of = ARGV[1], ARGV[2]
-for i = 3, #ARGV do
+local what, of = ARGV[2], ARGV[3]
+for i = 4, #ARGV do
   if what == 'member' then member_of(of, ARGV[i])
   elseif what == 'parked' then in_parking_lot(of, ARGV[i])
   elseif what == 'behind' then behind(of, ARGV[i])
