@@ -11,6 +11,9 @@ COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes
 # Seconds are short: pytest runs on both cores, a file stays on one.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
+# What the drills draw from chance; printed, so that it can be drawn again.
+CHAOS_SEED ?= $(shell date +%s)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test lint format bench chaos wheel lock clean
 
@@ -42,7 +45,7 @@ bench: $(VENV)/.developer ## Waypost beside its peers; ARGS="accept worker", ARG
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: $(VENV)/.developer ## kills, power cuts, bad lines, a million schedules: long, with its counts; CHAOS_SEED=n repeats one
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@CHAOS_SEED=$(CHAOS_SEED) $(BIN)/python -m pytest -m chaos --hypothesis-profile=deep --hypothesis-seed=$(CHAOS_SEED) $(ARGS)
 
 wheel: $(VENV)/.operator ## dist/waypost-*.whl
 	@rm -rf dist

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from shared.storage.connection import Store, connect
 from shared.storage.embedded import EmbeddedValkey
 
-pytest_plugins = ["tests.needs", "tests.journeys.system"]
+pytest_plugins = ["tests.long", "tests.needs", "tests.journeys.system"]
 
 # The same examples on every run, so that a change is judged by what it changes; `deep` looks for new ones.
 settings.register_profile(

@@ -262,12 +262,18 @@ class Rig:
     # ── Sending ──
 
     async def send(
-        self, text: str, *, team: str = "", delivery: str = "", to: int = 0, door: str = "chaos"
+        self,
+        text: str,
+        *,
+        team: str = "",
+        delivery: str | None = "",
+        to: int = 0,
+        door: str = "chaos",
     ) -> int:
-        """One webhook, once; its status, 0 where no answer came."""
+        """One webhook, once, with the *delivery* id (its text, or None at all); its status, 0 where no answer came."""
         body = {"team": team or f"team-{crc32(text.encode()) % 8}", "text": text}
         url = f"{self.origins[to]}/integration/global/{door}"
-        headers = {"x-delivery": delivery or text}
+        headers = {} if delivery is None else {"x-delivery": delivery or text}
         with suppress(ClientError, TimeoutError, OSError):
             async with self.http.post(url, json=body, headers=headers) as answer:
                 return answer.status

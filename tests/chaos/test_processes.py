@@ -243,8 +243,8 @@ class TestADeliverySentManyTimes:
 
     async def test_is_handled_each_time_without_a_delivery_id(self, rig: Rig) -> None:
         """The control: nothing tells that it is the same."""
-        for n in range(3):
-            await rig.send("again", delivery=f"again-{n}")
+        for _ in range(3):
+            await rig.send("again", delivery=None)
         await rig.is_idle()
 
         assert 3 == rig.bot.texts()["again"]

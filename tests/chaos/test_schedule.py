@@ -11,6 +11,7 @@ from shared.model.outcomes import Outcome
 from shared.retries import LONGEST_WAIT, MAX_ATTEMPTS
 from shared.storage import keys
 from shared.storage.connection import Store
+from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.contracts.ledger_builders import Bench
 from workers.journey import Journey
@@ -71,6 +72,7 @@ async def test_a_provider_that_never_has_time_is_asked_twelve_times(store: Store
     assert [1, 2, 4, 8, 16, 32] == [round(one) for one in found[:6]]
     assert max(found) <= LONGEST_WAIT.total_seconds()
     assert (await bench.record("req_1")).reason.startswith("gave up after 12 attempts")
+    assert [] == await check(store)
 
 
 async def test_what_a_provider_asks_for_is_kept_to(store: Store) -> None:

@@ -14,6 +14,7 @@ from arq.connections import RedisSettings, create_pool
 from shared.model.jobs import Claim
 from shared.storage.connection import Store, connect
 from shared.storage.ledger import Ending, Ledger
+from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.server import a_server, opened
 from tests.chaos.sizes import sizes
@@ -69,10 +70,12 @@ class TestAFleet:
                 )
             await peak.until(jobs)
             each = (await commands(store) - before) / jobs
+            contradictions = await check(store)
 
         told("R28", slots=workers * slots, used=peak.most, commands_per_job=f"{each:.1f}")
         assert peak.most >= 0.95 * workers * slots
         assert each <= 30
+        assert [] == contradictions
 
     @pytest.mark.chaos
     async def test_of_stock_arq_ends_at_a_hundred(self) -> None:

@@ -1,7 +1,7 @@
 """
 Any order of any calls: the ledger does what its model does, and stays sound.
 
-More of it: `pytest tests/contracts/test_ledger_model.py --hypothesis-profile=deep`.
+`make chaos` plays 2,000 examples, other ones for each seed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from shared.storage.embedded import EmbeddedValkey
 from shared.storage.ledger import Ending
 from shared.storage.ledger_check import check
 from shared.storage.rows import record_of
+from tests.chaos.sizes import sizes
 from tests.contracts.ledger_builders import Bench, an_accept
 from tests.contracts.ledger_model import AGES, BOTS, CLOSED, DELAY, LEASE, Kept, Model
 
@@ -289,6 +290,6 @@ def compare(url: str, examples: int) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_the_ledger_does_what_its_model_does(valkey: EmbeddedValkey) -> None:
-    profile = settings.default.max_examples if settings.default else 0
-    compare(valkey.url, max(EXAMPLES, profile))
+@sizes(EXAMPLES, 2000, seconds=3600)
+def test_the_ledger_does_what_its_model_does(valkey: EmbeddedValkey, size: int) -> None:
+    compare(valkey.url, size)

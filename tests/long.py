@@ -1,4 +1,8 @@
-"""Long versions run by `make chaos` alone; what they draw from chance is printed, so that it can be drawn again."""
+"""
+Long versions run by `make chaos` alone; what they draw from chance is printed, so that it can be drawn again.
+
+A plugin of `tests/conftest.py`, because a conftest further down is not read before the header is written.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import pytest
 from tests.chaos.numbers import COUNTED
 
 SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 10**9)
+os.environ["CHAOS_SEED"] = str(SEED)  # for the processes of pytest-xdist
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -30,7 +35,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Say what was counted."""
     if COUNTED and _is_wanted(config):
-        terminalreporter.section("counted")
+        terminalreporter.section(f"counted with CHAOS_SEED={SEED}")
         for line in COUNTED:
             terminalreporter.write_line(line)
 
