@@ -119,6 +119,19 @@ def trace_of(record: Record) -> str:
     return f"00-{trace_id_of(record.id)}-{span}-01"
 
 
+def idempotency_key_of(record: Record) -> str:
+    """
+    `Idempotency-Key` of every attempt at a record, a string as RFC 8941 spells it.
+
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+
+    >>> from shared.model.jobs import Record
+    >>> idempotency_key_of(Record(id="req_1", job="webhook", state="leased", epoch=3))
+    '"req_1"'
+    """
+    return f'"{record.id}"'
+
+
 def trace_id_of(record_id: str) -> str:
     """The part of `traceparent` that all attempts of a record share."""
     return hashlib.sha256(record_id.encode()).hexdigest()[:32]

@@ -10,6 +10,7 @@ from shared.envelope import (
     USUAL_LIMIT,
     body_of,
     call_for,
+    idempotency_key_of,
     is_success,
     may_pass,
     reply_of,
@@ -96,7 +97,11 @@ class BotpressServer:
         call = call_for(
             url, owner.installation, owner.configuration, operation, body, seconds=seconds
         )
-        call = structs.replace(call, headers=(*call.headers, ("traceparent", trace_of(record))))
+        known_by = (
+            ("traceparent", trace_of(record)),
+            ("idempotency-key", idempotency_key_of(record)),
+        )
+        call = structs.replace(call, headers=(*call.headers, *known_by))
         try:
             return await self._tools.gates.through(
                 f"handler:{owner.definition.name}", record, lambda: self._judged(call)

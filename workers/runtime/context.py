@@ -182,6 +182,7 @@ class Context:
         self.webhook_origin = tools.origin
         self.webhook_url = f"{tools.origin}/{home.webhook_id}"
         self.secrets = secrets
+        self.idempotency_key = record.id  # the same on every attempt
         self.client = Client(tools, record, owner, in_flow=in_flow)
         self.http = Http(tools, owner.scope, callable_hosts(owner.definition))
         self.log = structlog.get_logger().bind(integration=home.integration, record=record.id)

@@ -47,6 +47,8 @@ class TestAFailure:
         (record,) = await system.settled(known)
 
         assert (200, "done") == (page.status, record["state"])
+        keys = {one.headers["idempotency-key"] for one in server.named("webhook_received")}
+        assert {f'"{record["id"]}"'} == keys
 
     async def test_that_says_no_for_good_is_not_tried_again(
         self, system: System, server: Recorder
