@@ -19,7 +19,7 @@ from shared.errors import GateClosed, HandlerUnavailable, StoreUnavailable, Tran
 from shared.model.gates import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from shared.clock import Clock
     from shared.model.jobs import Record
@@ -75,6 +75,23 @@ class Gatekeeper:
         if gate is not None:
             left = max(0.0, self._closed[name][1] - self._clock.monotonic())
             raise GateClosed(name, gate.reason, timedelta(seconds=left))
+
+    def paused(self, names: Iterable[str]) -> str:
+        """The first of *names* that is paused, by an operator or as its target asked; empty where none is."""
+        for name in names:
+            gate = self.closed(name)
+            if gate is not None and gate.kind == "pause":
+                return name
+        return ""
+
+    async def let_in(self, record: Record, names: Sequence[str]) -> None:
+        """Raise `GateClosed` while one of *names* is paused; a target that is down is for who calls it."""
+        name = self.paused(names)
+        if name and name == record.passed:
+            await self.look()  # another worker knew first that it is over
+            name = self.paused(names)
+        if name:
+            self.check(name)
 
     async def through(
         self,

@@ -30,6 +30,16 @@ class Installed(Struct, frozen=True, kw_only=True):
         """The data key that seals what belongs to this installation."""
         return f"installation:{self.installation.webhook_id}"
 
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates that every request for it passes."""
+        home = self.installation
+        return (
+            f"installation:{home.webhook_id}",
+            f"bot:{home.bot_id}",
+            f"handler:{home.integration}",
+        )
+
 
 async def installed(tools: Tools, webhook_id: str) -> Installed:
     """Load it; `Permanent` when it was uninstalled."""

@@ -15,7 +15,10 @@ app = typer.Typer(
 )
 
 GateName = Annotated[
-    str, typer.Argument(help="bot:ID, handler:INTEGRATION, provider:INTEGRATION/HOST …")
+    str,
+    typer.Argument(
+        help="bot:ID, handler:INTEGRATION, installation:WEBHOOKID, provider:INTEGRATION/HOST"
+    ),
 ]
 
 
@@ -39,6 +42,8 @@ def close(
     """
     Let nothing through to a target for a while; what is for it waits and loses no attempt.
 
+    Workers have heard of it within a second. What they have begun they finish.
+
     Example: waypost gates close bot:support --seconds 3600 --reason "while it is being moved"
     """
     body = {"seconds": seconds} | ({"reason": reason} if reason else {})
@@ -48,7 +53,7 @@ def close(
 @app.command(name="open")
 def open_one(name: GateName, as_json: AsJson = False) -> None:
     """
-    Let go at once what waits for a target.
+    Let go what waits for a target: one, then twice as many while they are answered.
 
     Example: waypost gates open bot:support
     """

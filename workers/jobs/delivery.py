@@ -35,5 +35,6 @@ async def deliver(record: Record, raw: RawRequest, owner: Installed, tools: Tool
     await end_if_uninstalled(raw, owner, tools)
     if not owner.installation.enabled:
         return Ignored("the installation is disabled", DISABLED)
+    await tools.gates.let_in(record, owner.gates)
     async with tools.slots.of(owner.installation.webhook_id):
         return await runtime_of(owner, tools).webhook(record, raw, owner)

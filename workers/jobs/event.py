@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 async def event(claim: Claim, tools: Tools) -> Outcome:
-    """Carry it; a bot that has no URL any more reads it in its stream."""
+    """Carry it; a bot that has no URL reads it in its stream."""
     sent = msgspec.msgpack.decode(claim.body, type=Outgoing).event
+    gates = (f"installation:{sent.webhook_id}", f"bot:{sent.bot_id}")
+    await tools.gates.let_in(claim.record, gates)
     bot = await tools.bots.get(sent.bot_id)
     if bot is None or not bot.url:
         await tools.events.append(sent)

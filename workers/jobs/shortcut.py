@@ -51,5 +51,7 @@ async def _is_simple(owner: Installed, visit: Visit, tools: Tools) -> bool:
         return False
     if uninstall_in(definition.uninstalls, visit.raw) is not None:
         return False
+    if tools.gates.paused(owner.gates):
+        return False
     bot = await tools.bots.get(home.bot_id)
     return bot is None or not bot.url

@@ -80,7 +80,8 @@ async def announce(event: Event, tools: Tools, again: str = "") -> None:
     Raises `HandlerUnavailable` when the queue is full: nothing is stored.
     """
     bot = await tools.bots.get(event.bot_id)
-    if bot is None or not bot.url:
+    is_streamed = bot is None or not bot.url
+    if is_streamed and not tools.gates.paused((f"bot:{event.bot_id}",)):
         await tools.events.append(event, f"{event.id}{again}")
         return
     suffix = event.id.partition("_")[2]

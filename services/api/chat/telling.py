@@ -40,7 +40,8 @@ def event_of(home: Installation, event: ChatEvent) -> Event:
 async def tell(ports: ApiPorts, event: Event) -> None:
     """Hand *event* over, once however often it is told; durable when this returns, 503 when it cannot be."""
     bot = await ports.bots.get(event.bot_id)
-    if bot is None or not bot.url:
+    is_streamed = bot is None or not bot.url
+    if is_streamed and not await ports.gates.is_closed(f"bot:{event.bot_id}"):
         await ports.events.append(event)
         return
     (stored,) = await ports.ledger.accept([accept_of(event, event.delivery_id)])

@@ -63,6 +63,18 @@ class TestEvents:
         assert [id] == await every_page(one, EVENTS, "events", status="failed")
         assert [] == await every_page(one, EVENTS, "events", status="pending")
 
+    async def test_wait_in_the_ledger_while_the_gate_of_their_bot_is_closed(self, api, one):
+        """Else they would be in the stream, which an operator wants to stand still."""
+        await api.put(f"/v1/admin/bots/{one.bot}", {})
+        await api.post(f"/v1/admin/gates/bot:{one.bot}/close", {"seconds": 60})
+        id = (await one.post(EVENTS, {"type": "opened", "payload": {}})).body["event"]["id"]
+        held = (await one.get(f"{EVENTS}/{id}")).body["event"]["status"]
+        await api.post(f"/v1/admin/gates/bot:{one.bot}/open")
+        await one.post(EVENTS, {"type": "closed", "payload": {}})
+
+        assert "pending" == held
+        assert ["closed"] == [event.type for event in await one.events()]
+
     async def test_are_listed_by_what_they_are_about(self, one):
         user, _ = await one.talk()
         first = (await one.post(EVENTS, {"type": "a", "payload": {}, "userId": user})).body[
