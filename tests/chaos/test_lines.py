@@ -138,6 +138,8 @@ class TestAClockThatIsWrong:
             early, late = await first_retries(rig, texts)
         finally:
             rig.bot.refuses_first = False
+            for name in ("worker-ahead", "ingress-late"):
+                await asyncio.to_thread(rig.programs.pop(name).stop)
             for one in rig.programs.values():
                 one.signal(signal.SIGCONT)
 
