@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -35,22 +35,28 @@ class Window:
 
     def __init__(self) -> None:
         """Nothing has been called yet."""
-        self._calls: deque[tuple[float, bool]] = deque(maxlen=_MOST)
+        self._calls: deque[tuple[float, bool, str]] = deque(maxlen=_MOST)
 
-    def add(self, *, ok: bool, at: float) -> None:
-        """Note one call; *at* is in seconds and never goes back."""
-        self._calls.append((at, ok))
+    def add(self, *, ok: bool, at: float, whose: str = "") -> None:
+        """Note one call, and for which installation it was; *at* is in seconds and never goes back."""
+        self._calls.append((at, ok, whose))
 
     def failures(self, now: float) -> tuple[int, int]:
         """How many of the calls of the last half minute failed, and how many there were."""
         while self._calls and self._calls[0][0] <= now - SPAN:
             self._calls.popleft()
-        return sum(not ok for _, ok in self._calls), len(self._calls)
+        return sum(not ok for _, ok, _ in self._calls), len(self._calls)
 
     def is_down(self, now: float) -> bool:
-        """Whether enough calls of the last half minute failed."""
+        """Whether enough calls of the last half minute failed, and for enough installations: one may be wrong."""
         failed, calls = self.failures(now)
-        return calls >= FEWEST and failed >= SHARE * calls
+        return calls >= FEWEST and failed >= SHARE * calls and self._is_broad()
+
+    def _is_broad(self) -> bool:
+        calls = Counter(whose for _, _, whose in self._calls)
+        failed = Counter(whose for _, ok, whose in self._calls if not ok)
+        broken = sum(failed[whose] >= SHARE * count for whose, count in calls.items())
+        return broken >= SHARE * len(calls)
 
     def forget(self) -> None:
         """Begin anew."""

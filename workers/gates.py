@@ -116,11 +116,11 @@ class Gatekeeper:
         try:
             result = await call()
         except blame as error:
-            await self._failed(name, error)
+            await self._failed(name, error, record.installation)
             if gate is not None:
                 raise GateClosed(name, f"{gate.reason}; a probe failed: {error}") from None
             raise
-        await self._succeeded(name)
+        await self._succeeded(name, record.installation)
         return result
 
     def earn(self, name: str) -> None:
@@ -155,10 +155,10 @@ class Gatekeeper:
         with suppress(StoreUnavailable):
             await self._gates.release(name, many, wake=for_anybody)
 
-    async def _failed(self, name: str, error: Transient) -> None:
+    async def _failed(self, name: str, error: Transient, whose: str) -> None:
         now = self._clock.monotonic()
         window = self._windows.of(name, now)
-        window.add(ok=False, at=now)
+        window.add(ok=False, at=now, whose=whose)
         if error.after is not None:
             span = min(error.after, LONGEST_PAUSE)
             await self.pause(name, span, f"because it asked for it: {error}")
@@ -173,10 +173,10 @@ class Gatekeeper:
             gate = Gate(name=name, kind="breaker", seconds=seconds, reason=reason, behind=0)
             await self._close(gate)
 
-    async def _succeeded(self, name: str) -> None:
+    async def _succeeded(self, name: str, whose: str) -> None:
         if name in self._windows:  # a target that never failed is not counted
             now = self._clock.monotonic()
-            self._windows.of(name, now).add(ok=True, at=now)
+            self._windows.of(name, now).add(ok=True, at=now, whose=whose)
         if self.closed(name) is not None:
             log.info("gate.opened", gate=name)
             del self._closed[name]

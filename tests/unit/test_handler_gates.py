@@ -153,6 +153,26 @@ class TestAServer:
         assert {"Permanent": 25} == await scene.by_server(a_claim().record, 25)
         assert [] == scene.gates.closed
 
+    async def test_that_breaks_at_one_installation_is_there_for_the_others(
+        self, scene: Scene
+    ) -> None:
+        """Whose configuration is wrong makes nine calls of ten, and all of them fail."""
+        for _ in range(10):
+            scene.server.answer = HttpAnswer(status=500)
+            await scene.by_server(a_claim(installation="w1").record, 9)
+            scene.server.answer = HttpAnswer(status=200)
+            others = await scene.by_server(a_claim(installation="w2").record)
+
+        assert {"Done": 1} == others
+        assert [] == scene.gates.closed
+
+    async def test_that_breaks_at_all_installations_is_down(self, scene: Scene) -> None:
+        """The negative control, as unevenly spread."""
+        await scene.by_server(a_claim(installation="w2").record)
+        await scene.by_server(a_claim(installation="w1").record, 9)
+
+        assert [(GATE, "breaker", timedelta(seconds=30))] == scene.gates.closed
+
     async def test_that_answers_a_probe_with_503_keeps_its_gate_closed(
         self, scene: Scene
     ) -> None:
