@@ -20,7 +20,7 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMS = ("console", "json")
 _SHORTEST_TOKEN = 16
 _MOST_WORKERS = 64
-_SIZES = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+SIZES = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _SIZE = re.compile(r"([0-9]{1,9})\s*(KB|MB|GB)")
 _SWITCH = {"on": True, "off": False}
 
@@ -282,7 +282,7 @@ def size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
         raise Unreadable(f"{_shown(text)} is no size", "write KB, MB or GB, such as 4GB")
-    return int(found[1]) * _SIZES[found[2]]
+    return int(found[1]) * SIZES[found[2]]
 
 
 def number(text: str) -> int:

@@ -116,7 +116,7 @@ async def start(ctx: dict[str, Any]) -> None:
         watchdog.start()
         stack.callback(watchdog.stop)
         for work in (
-            sweep_for_ever(ledger, settings.retention),
+            sweep_for_ever(settings.retention, ledger, Events(store)),
             tools.gates.follow(),
             tools.slots.follow(),
             look_after_for_ever(tools),

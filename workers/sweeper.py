@@ -1,38 +1,48 @@
-"""Ends retention, a few records at a time."""
+"""Ends retention, a few records and events at a time."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 import structlog
 
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from shared.model.retention import Retention
+    from shared.model.retention import Retention, Swept
 
 log = structlog.get_logger()
 
-AT_A_TIME = 500  # records: some milliseconds of the store's time
+AT_A_TIME = 500  # of each: some milliseconds of the store's time
 PAUSE = 5.0  # seconds, in which a few per cent of what may be kept can come
 SHORT_PAUSE = 0.1  # while there is more to remove
 
 
 class Sweeps(Protocol):
-    """The part of the ledger that forgets."""
+    """The part of the ledger, or of the events, that forgets."""
 
-    async def sweep(self, retention: Retention, most: int = ...) -> tuple[int, int]:
-        """Returns how many were removed, and how many parked ones are dead now."""
+    async def sweep(self, retention: Retention, most: int = ...) -> Swept:
+        """What was done; a number that reaches *most* means that there is more."""
 
 
-async def sweep_for_ever(ledger: Sweeps, retention: Retention) -> None:
-    """Sweep until cancelled; every worker does, the script makes it safe."""
+async def sweep_for_ever(retention: Retention, *all_that_forget: Sweeps) -> None:
+    """Sweep until cancelled; every worker does, the scripts make it safe."""
     while True:
-        try:
-            removed, unmatched = await ledger.sweep(retention, AT_A_TIME)
-        except StoreUnavailable:
-            removed = unmatched = 0
-        if removed or unmatched:
-            log.info("ledger.swept", removed=removed, unmatched=unmatched)
-        await asyncio.sleep(PAUSE if max(removed, unmatched) < AT_A_TIME else SHORT_PAUSE)
+        found = [await _swept(one, retention) for one in all_that_forget]
+        await asyncio.sleep(SHORT_PAUSE if max(found) >= AT_A_TIME else PAUSE)
+
+
+async def _swept(one: Sweeps, retention: Retention) -> int:
+    """The largest number of a kind that went; what went before its time is a warning."""
+    try:
+        swept = await one.sweep(retention, AT_A_TIME)
+    except StoreUnavailable:
+        return 0
+    numbers: dict[str, int] = msgspec.structs.asdict(swept)
+    if swept.forgotten or swept.unread:
+        log.warning("ledger.dropped", dead=swept.forgotten, events=swept.unread)
+    if any(numbers.values()):
+        log.info("ledger.swept", **{name: n for name, n in numbers.items() if n})
+    return max(numbers.values())

@@ -1,4 +1,4 @@
-"""How long, and how much, of what is closed is kept."""
+"""How long, and how much, of what is no longer on its way is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from msgspec import Struct
 
 
 class Retention(Struct, frozen=True, kw_only=True):
-    """By state: *ages* of all four closed or parked states; *bytes* of those that may go before their time."""
+    """By class: *ages*, and *bytes* of what may go before its time; what is not named is kept."""
 
     ages: Mapping[str, timedelta]
     bytes: Mapping[str, int] = {}
+
+
+class Swept(Struct, frozen=True, kw_only=True):
+    """What one sweep did; each is a number of records or events."""
+
+    removed: int = 0
+    unmatched: int = 0  # parked ones that are dead now
+    tired: int = 0  # that waited for too long, and are dead now
+    forgotten: int = 0  # dead ones among the removed, for want of space
+    events: int = 0  # removed from bots' streams
+    unread: int = 0  # among these, those that no bot had read

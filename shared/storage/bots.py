@@ -10,8 +10,10 @@ import msgspec
 from shared.clock import Clock, SystemClock
 from shared.model.events import Event
 from shared.model.installations import Bot
+from shared.model.retention import Retention, Swept
 from shared.storage import keys
 from shared.storage.client import LONGEST_WAIT
+from shared.storage.ledger import span_of
 from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 7 * 24 * 3600  # seconds an event's id is known, so that it is stored once
 _POSITION = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
 START = "0-0"
+_MOST_NOTED = 10_000
 
 
 class Bots:
@@ -81,11 +84,18 @@ class Bots:
 
 
 class Events:
-    """A bot's events in the order in which they came; read by position, never removed by reading."""
+    """
+    A bot's events in the order in which they came; read by position, never removed by reading.
+
+    Who reads on from a position has read everything up to it: that is what may go first.
+    """
 
     def __init__(self, store: Store) -> None:
         """Keep them in *store*; a reader that waits uses a connection of its own."""
         self._store = store
+        self._noted: dict[
+            str, str
+        ] = {}  # positions by bot, so that asking again costs no write
 
     async def append(self, event: Event, key: str = "") -> None:
         """Store *event* once per *key* (its id unless given), whatever number of attempts brings it."""
@@ -105,6 +115,7 @@ class Events:
             keys.key("events", bot_id),
             after if _POSITION.fullmatch(after) else START,
         )
+        await self._note(bot_id, start)
         rows = await self._store.redis.xrange(where, f"({start}", "+", count=limit)
         if not rows and wait > 0:
             milliseconds = max(int(min(wait, LONGEST_WAIT) * 1000), 1)
@@ -115,12 +126,19 @@ class Events:
         found = [msgspec.json.decode(fields[b"event"], type=Event) for _, fields in rows]
         return found, rows[-1][0].decode() if rows else start
 
-    async def trim(self, bot_id: str, before: float) -> int:
-        """End the retention of events that came before that time (seconds since 1970)."""
-        removed = await self._store.redis.xtrim(
-            keys.key("events", bot_id), minid=f"{int(before * 1000)}-0", approximate=False
-        )
-        return int(removed)
+    async def _note(self, bot_id: str, position: str) -> None:
+        if position != START and self._noted.get(bot_id) != position:
+            await self._store.scripts.run("read_events", [bot_id, position])
+            if len(self._noted) >= _MOST_NOTED:
+                self._noted.clear()
+            self._noted[bot_id] = position
+
+    async def sweep(self, retention: Retention, most: int = 100) -> Swept:
+        """End the retention of at most *most* events: what was read, and what nobody has read for too long."""
+        ages = [span_of(retention, name) for name in ("read", "events")]
+        args = [most, *ages, retention.bytes.get("events", -1)]
+        events, unread = await self._store.scripts.run("sweep_events", args)
+        return Swept(events=int(events), unread=int(unread))
 
 
 def _place(bot_id: str) -> str:

@@ -11,7 +11,7 @@ record:ID                          hash    `Record` fields of a request or deliv
 body:ID                            string  its `RawRequest`, msgpack
 journal:ID                         hash    steps of the open record: NAME:intent, NAME:result
 state:STATE                        zset    ids in that state, by time of acceptance (ms)
-bytes                              hash    STATE: stored body bytes
+bytes                              hash    STATE: stored body bytes; `events`: the sum of `events-bytes`
 queue                              zset    arq's queue: ready tickets by virtual time
 suspects                           zset    tickets of records whose workers stopped twice: tried alone
 duty                               string  the worker that tries them; expires
@@ -22,6 +22,7 @@ vtime                              string  virtual time of the last claim
 totals                             hash    counters that only grow: accepted, done, refused_memory, …
 throughput:MINUTE                  hash    the same counters for one minute; expires
 dedupe:KEY                         string  id of the first copy of a delivery; expires
+copies                             hash    HOUR: delivery keys whose records are gone, by acceptance
 children:ID                        zset    deliveries that a request was split into
 order:WEBHOOKID                    zset    released records that go one after the other
 unbound:INTEGRATION:IDENTIFIER     hash    `seq`, `bot`: what came up to then is nobody else's; `before`
@@ -68,6 +69,9 @@ refresh-of:WEBHOOKID               hash    VERSION of tokens whose refresh was b
 renewals                           zset    webhookIds by when to look at their tokens next (ms)
 needs-reauth                       set     webhookIds whose user has to connect again
 events:BOT                         stream  events of a bot without a URL
+events-bytes                       zset    BOT: bytes of its stream, with what lies beside an event
+events-since                       zset    BOT: when the oldest event in its stream came (ms)
+events-read                        hash    BOT: the position up to which it has read
 emitted:EVENT                      string  an event id that was stored already; expires
 token:HASH                         string  a runtime token's claims
 session:HASH                       string  1 while a console session is open; expires
@@ -129,6 +133,18 @@ def escape(part: str) -> str:
         return part
     for character in "%:{}":
         part = part.replace(character, f"%{ord(character):02X}")
+    return part
+
+
+def unescape(part: str) -> str:
+    """
+    The part that was escaped.
+
+    >>> unescape(escape("handle/name:x%{y}"))
+    'handle/name:x%{y}'
+    """
+    for character in "}{:%":
+        part = part.replace(f"%{ord(character):02X}", character)
     return part
 
 

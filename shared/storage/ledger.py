@@ -18,7 +18,7 @@ from shared.errors import AlreadyBound, Conflict, LeaseLost, NotFound
 from shared.model.jobs import Accept, Accepted, Claim, Record, Routed
 from shared.model.outcomes import Found
 from shared.model.requests import RawRequest
-from shared.model.retention import Retention
+from shared.model.retention import Retention, Swept
 from shared.storage import keys
 from shared.storage.heard import heard
 from shared.storage.resp import Part
@@ -31,6 +31,9 @@ DEDUPE_LIFETIME = timedelta(days=3)
 LEASE = timedelta(seconds=10)
 MOST_CRASHES = 3
 MOST_PARKED = 1000  # requests that may wait for one identifier
+
+
+_BOUNDED = ("done", "ignored", "dead", "parked", "copies")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -212,12 +215,16 @@ class Ledger:
         """Remove a record with its body; returns the state it was in."""
         return _was(id, await self._store.scripts.run("drop", [id]))
 
-    async def sweep(self, retention: Retention, most: int = 100) -> tuple[int, int]:
-        """End retention: returns how many records were removed, and how many parked ones are now dead."""
-        ages = [_ms(retention.ages[state]) for state in ("done", "ignored", "dead", "parked")]
-        bounds = [retention.bytes.get(state, -1) for state in ("done", "ignored")]
-        removed, unmatched = await self._store.scripts.run("sweep", [most, *ages, *bounds])
-        return int(removed), int(unmatched)
+    async def sweep(self, retention: Retention, most: int = 100) -> Swept:
+        """End retention, at most *most* of each state at a time."""
+        ages = [
+            span_of(retention, state)
+            for state in ("done", "ignored", "dead", "parked", "waiting")
+        ]
+        bounds = [retention.bytes.get(one, -1) for one in _BOUNDED]
+        found = await self._store.scripts.run("sweep", [most, *ages, *bounds])
+        removed, unmatched, tired, forgotten = map(int, found)
+        return Swept(removed=removed, unmatched=unmatched, tired=tired, forgotten=forgotten)
 
     async def wakes(self) -> AsyncIterator[None]:
         """Yield once when nothing can be missed any more, and whenever a ticket became ready."""
@@ -290,6 +297,12 @@ def _was(id: str, reply: list[bytes]) -> str:
     if said == "busy":
         raise Conflict(f"{id} is {_text(reply[1])}; wait until it is closed, or parked")
     return said
+
+
+def span_of(retention: Retention, name: str) -> int:
+    """How long *name* is kept, in ms; -1: for ever."""
+    age = retention.ages.get(name)
+    return -1 if age is None else _ms(age)
 
 
 def _ms(span: timedelta) -> int:

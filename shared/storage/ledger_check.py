@@ -8,7 +8,7 @@ on working. Only the sums of stored bytes need many looks: they are compared whe
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -31,6 +31,7 @@ _KINDS = {
     "gate": "gate key",
 }  # fmt: skip
 Verdict = Literal["sound", "contradictory", "not all added up"]
+EVENT = 128  # bytes that `lua/streams.lua` counts beside an event
 
 
 class Soundness(Struct, frozen=True, kw_only=True):
@@ -65,14 +66,17 @@ async def soundness(store: Store) -> Soundness:
 
     Leases, tickets, places in the queue, due times, orders, gates, copies, deliveries and the parking lot agree with
     the records, and these with them; no step that is done once hangs, no refresh is forgotten; bindings say the same
-    from both sides; the sums of bytes equal a recount.
+    from both sides; the sums of bytes, those of bots' streams too, equal a recount.
     """
     look = _Look(store)
     await look.at_keys()
     for index in (*(f"state:{one}" for one in STATES), "leases", "queue", "due", "suspects"):
         await look.at_index(index)
     await look.at_totals()
-    moving = [one for one in STATES if not await look.at_bytes(one)]
+    moving: list[str] = [one for one in STATES if not await look.at_bytes(one)]
+    moving += [f"events:{bot}" for bot in await look.bots() if not await look.at_stream(bot)]
+    if not await look.at_all_streams():
+        moving.append("events")
     return Soundness(
         records=look.records, sentences=tuple(sorted(look.sentences)), moving=tuple(moving)
     )
@@ -84,6 +88,7 @@ class _Look:
     def __init__(self, store: Store) -> None:
         self._store, self.records = store, 0
         self.sentences: set[str] = set()
+        self._streams: set[str] = set()
 
     async def at_keys(self) -> None:
         """Every key once, in the order the store happens to tell them."""
@@ -102,6 +107,7 @@ class _Look:
         self.records += len(kinds["record"])
         for kind in _KINDS.keys() & kinds.keys():
             await self._script(_KINDS[kind], kinds[kind])
+        self._streams.update(kinds["events"])
         for where in kinds["parked"]:
             await self._members(f"parked:{where}", "parked", where)
         for gate in kinds["behind"]:
@@ -154,6 +160,71 @@ class _Look:
                 found = await pipe.execute()
             sizes.update(zip(ids, (int(one or 0) for one in found), strict=True))
         return sum(sizes.values())
+
+    async def bots(self) -> list[str]:
+        """Those whose stream was seen, or is counted."""
+        found = {keys.unescape(one) for one in self._streams}
+        async for members in self._scores("events-bytes"):
+            found.update(bot for bot, _ in members)
+        return sorted(found)
+
+    async def at_stream(self, bot: str) -> bool:
+        """Whether a stream stood still long enough to be added up."""
+        for _ in range(_LOOKS):
+            before, rows = await self._said_of(bot)
+            size, since = await self._stream(bot, rows)
+            if before[2] == len(rows) or before == (await self._said_of(bot))[0]:
+                if before[0] != (size or None):
+                    self.sentences.add(
+                        f"the stream of {bot} counts {before[0]} bytes, but its events have {size}"
+                    )
+                if before[1] != since:
+                    self.sentences.add(
+                        f"the stream of {bot} is said to begin at {before[1]}, but does at {since}"
+                    )
+                return True
+        return False
+
+    async def at_all_streams(self) -> bool:
+        """Whether the sum of all streams stood still long enough to be compared."""
+        for _ in range(_LOOKS):
+            said = int(await self._store.redis.hget(keys.key("bytes"), "events") or 0)  # type: ignore[misc]
+            sizes: dict[str, float] = {}
+            async for members in self._scores("events-bytes"):
+                sizes.update(members)
+            if said == sum(sizes.values()):
+                return True
+            if said == int(await self._store.redis.hget(keys.key("bytes"), "events") or 0):  # type: ignore[misc]
+                self.sentences.add(
+                    f"events count {said} bytes, but their streams {sum(sizes.values()):.0f}"
+                )
+                return True
+        return False
+
+    async def _said_of(
+        self, bot: str
+    ) -> tuple[tuple[float | None, float | None, int], list[Any]]:
+        """Its bytes, its beginning and its length, with the first of its events, at one instant."""
+        async with self._store.redis.pipeline() as pipe:
+            pipe.zscore(keys.key("events-bytes"), bot)
+            pipe.zscore(keys.key("events-since"), bot)
+            pipe.xlen(keys.key("events", bot))
+            pipe.xrange(keys.key("events", bot), count=_AT_A_TIME)
+            size, since, count, rows = await pipe.execute()
+        return (size, since, count), rows
+
+    async def _stream(self, bot: str, rows: list[Any]) -> tuple[int, float | None]:
+        """What its events take, of which *rows* are the first, and when the first one came."""
+        since = float(rows[0][0].partition(b"-")[0]) if rows else None
+        size = 0
+        while rows:
+            size += sum(len(event[b"event"]) + EVENT for _, event in rows)
+            if len(rows) < _AT_A_TIME:
+                break
+            rows = await self._store.redis.xrange(
+                keys.key("events", bot), f"({rows[-1][0].decode()}", "+", count=_AT_A_TIME
+            )
+        return size, since
 
     async def _script(self, what: str, names: Sequence[str], of: str = "") -> None:
         for first in range(0, len(names), _AT_A_TIME):

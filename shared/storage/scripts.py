@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 # Files that are no scripts: put in front of those that call their functions.
-_PARTS = ("binding", "gates", "objects")
+_PARTS = ("binding", "gates", "objects", "streams")
 # What finishes work must go on in a store that is full, else nothing would ever become free again.
 _FINISHING = frozenset({
-    "activate", "beat", "claim", "drop", "gate", "refused", "renew", "route", "settle", "step", "sweep", "turn",
+    "activate", "beat", "claim", "drop", "gate", "read_events", "refused", "renew", "route", "settle", "step",
+    "sweep", "sweep_events", "turn",
 })  # fmt: skip
 _WHEN_FULL = "#!lua flags=allow-oom"
 

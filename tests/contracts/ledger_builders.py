@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.model.jobs import Accept, Accepted, Claim, Record
+from shared.model.retention import Retention
 from shared.storage import keys
 from shared.storage.connection import Store
 from shared.storage.inspection import Inspection
@@ -14,6 +15,7 @@ from shared.storage.ledger import LEASE, Ending, Ledger, Limits, Routed
 from tests.contracts.storage_builders import an_installation
 
 BODY = b"a stored request"
+OPEN, CLOSED = 1024, 832  # bytes that are counted beside a body
 
 
 def an_accept(id: str, **parts: Any) -> Accept:
@@ -92,6 +94,11 @@ class Bench:
         return await self.ledger.bind(
             "linear", identifier, installation, ownership, in_flow=in_flow
         )
+
+    async def sweep(self, retention: Retention, most: int = 100) -> tuple[int, int]:
+        """How many were removed, and how many parked ones are dead."""
+        swept = await self.ledger.sweep(retention, most)
+        return swept.removed, swept.unmatched
 
     async def record(self, id: str) -> Record:
         found = await self.ledger.show(id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 LEASE, DELAY = 100, 50  # seconds
 MOST_CRASHES = 3
-AGES = {"done": 1000, "ignored": 1000, "dead": 2000, "parked": 2000}
+AGES = {"done": 1000, "ignored": 1000, "dead": 2000, "parked": 2000, "waiting": 3000}
 CLOSED = frozenset({"done", "ignored", "dead"})
 BOTS = {"w1": "shop", "w2": "shop", "w3": "rival"}
 
@@ -319,7 +319,7 @@ class Model:
         self._let_the_next_go(one)
         return was
 
-    def sweep(self) -> tuple[int, int]:
+    def sweep(self) -> tuple[int, int, int]:
         old = [
             one for state in CLOSED for one in self._in(state) if self._is_old(one, AGES[state])
         ]
@@ -328,7 +328,13 @@ class Model:
         unmatched = [one for one in self._in("parked") if one.at <= self.now - AGES["parked"]]
         for one in unmatched:
             self._put(one, "dead")
-        return len(old), len(unmatched)
+        tired = [
+            one for one in self._in("waiting") if one.changed <= self.now - AGES["waiting"]
+        ]
+        for one in tired:
+            one.ordered = False
+            self._close(one, "dead")
+        return len(old), len(unmatched), len(tired)
 
     def _is_old(self, one: Kept, age: int) -> bool:
         return max(one.at, one.changed) <= self.now - age

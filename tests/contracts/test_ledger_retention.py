@@ -10,7 +10,6 @@ from shared.errors import Conflict, NotFound
 from shared.model.jobs import JOB_KINDS, Accepted
 from shared.model.retention import Retention
 from shared.storage import keys
-from shared.storage.ledger_check import check
 from tests.contracts.ledger_builders import BODY, Bench
 
 AGES = {
@@ -120,7 +119,7 @@ class TestReplayOfASplitRequest:
         (first,) = await bench.claim()
         await bench.settle(first, "done")
         bench.later(AGES["parked"])
-        await bench.ledger.sweep(kept(done=timedelta(days=9)))
+        await bench.sweep(kept(done=timedelta(days=9)))
         await bench.bind("other", "C")
 
         await bench.ledger.replay("req_1")
@@ -194,10 +193,10 @@ class TestSweep:
     ) -> None:
         await bench.closed("req_1", end)
         bench.later(AGES[end] - timedelta(minutes=1))
-        assert (0, 0) == await bench.ledger.sweep(kept())
+        assert (0, 0) == await bench.sweep(kept())
 
         bench.later(60)
-        assert (1, 0) == await bench.ledger.sweep(kept())
+        assert (1, 0) == await bench.sweep(kept())
         assert [] == list(await bench.redis.keys("*req_1*"))
 
     async def test_counts_from_the_end_and_not_from_acceptance(self, bench: Bench) -> None:
@@ -205,7 +204,7 @@ class TestSweep:
         bench.later(AGES["done"])
         await bench.settle(claim, "done")
 
-        assert (0, 0) == await bench.ledger.sweep(kept())
+        assert (0, 0) == await bench.sweep(kept())
 
     async def test_gives_up_what_nobody_connected_and_keeps_it_as_dead(
         self, bench: Bench
@@ -213,21 +212,21 @@ class TestSweep:
         await bench.park("A", "req_1")
         bench.later(AGES["parked"])
 
-        assert (0, 1) == await bench.ledger.sweep(kept())
+        assert (0, 1) == await bench.sweep(kept())
         record = await bench.record("req_1")
         assert ("dead", "nobody connected A while it was parked") == (
             record.state,
             record.reason,
         )
         assert 1 == await bench.counter("dead")
-        assert (0, 0) == await bench.ledger.sweep(kept())
+        assert (0, 0) == await bench.sweep(kept())
 
     @pytest.mark.parametrize("state", ["ready", "leased", "retrying", "waiting"])
     async def test_never_touches_what_is_on_its_way(self, bench: Bench, state: str) -> None:
         await _in_state(bench, state)
         bench.later(timedelta(days=365))
 
-        assert (0, 0) == await bench.ledger.sweep(kept(parked=timedelta(days=999)))
+        assert (0, 0) == await bench.sweep(kept(parked=timedelta(days=999)))
         assert [state] == await bench.states("req_1")
 
     async def test_goes_so_far_and_no_further_the_oldest_first(self, bench: Bench) -> None:
@@ -236,9 +235,9 @@ class TestSweep:
             bench.later(1)
         bench.later(AGES["done"])
 
-        assert (3, 0) == await bench.ledger.sweep(kept(), most=3)
+        assert (3, 0) == await bench.sweep(kept(), most=3)
         assert ["done", "done"] == await bench.states("req_3", "req_4")
-        assert (2, 0) == await bench.ledger.sweep(kept(), most=3)
+        assert (2, 0) == await bench.sweep(kept(), most=3)
 
     async def test_is_not_held_up_by_old_requests_that_were_closed_lately(
         self, bench: Bench
@@ -251,7 +250,7 @@ class TestSweep:
         for claim in slow:
             await bench.settle(claim, "done")
 
-        assert (1, 0) == await bench.ledger.sweep(kept(), most=3)
+        assert (1, 0) == await bench.sweep(kept(), most=3)
         assert await bench.ledger.show("req_1") is None
 
     @pytest.mark.parametrize(
@@ -262,43 +261,16 @@ class TestSweep:
     ) -> None:
         await bench.closed("req_1", end, dedupe="d1")
         bench.later(AGES[end])
-        await bench.ledger.sweep(kept())
+        await bench.sweep(kept())
 
         (said,) = await bench.accept("req_2", dedupe="d1")
         assert status == said.status
-
-    @pytest.mark.parametrize("end", ["done", "ignored"])
-    async def test_by_bytes_removes_the_oldest_until_the_rest_fits(
-        self, bench: Bench, end: str
-    ) -> None:
-        for n in range(6):
-            await bench.closed(f"req_{n}", end)
-            bench.later(1)
-        room = Retention(ages=AGES, bytes={end: 2 * len(BODY)})
-        first = await bench.ledger.sweep(room, most=3)
-        rest = await bench.ledger.sweep(room, most=3)
-
-        assert ((3, 0), (1, 0)) == (first, rest)
-        assert [end, end] == await bench.states("req_4", "req_5")
-        assert (0, 0) == await bench.ledger.sweep(room)
-        assert [] == await check(bench.store)
-
-    @pytest.mark.parametrize("state", ["dead", "parked", "ready", "leased", "retrying"])
-    async def test_by_bytes_touches_nothing_else(self, bench: Bench, state: str) -> None:
-        if state == "parked":
-            await bench.park("A", "req_1")
-        else:
-            await _in_state(bench, state)
-
-        assert (0, 0) == await bench.ledger.sweep(
-            Retention(ages=AGES, bytes={"done": 0, "ignored": 0})
-        )
 
     async def test_of_an_old_copy_keeps_the_key_of_the_new_one(self, bench: Bench) -> None:
         await bench.closed("req_1", "ignored", dedupe="d1")
         await bench.accept("req_2", dedupe="d1")
         bench.later(AGES["ignored"])
-        await bench.ledger.sweep(kept())
+        await bench.sweep(kept())
 
         assert [Accepted(status="duplicate", id="req_2")] == await bench.accept(
             "req_3", dedupe="d1"
@@ -312,7 +284,7 @@ class TestSweep:
         (delivery,) = await bench.claim()
         await bench.settle(delivery, "ignored")
         bench.later(AGES["ignored"])
-        await bench.ledger.sweep(kept(done=timedelta(days=9)))
+        await bench.sweep(kept(done=timedelta(days=9)))
 
         assert 1 == await bench.redis.zcard(keys.key("children", "req_1"))
 

@@ -49,7 +49,7 @@ local function release(integration, identifier, installation)
       redis.call('ZADD', order, r[4], id)
       if busy then
         move(id, 'parked', 'waiting', r[2], tonumber(r[3]))
-        redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', 'behind earlier requests of its installation')
+        redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'waits', NOW, 'reason', 'behind earlier requests of its installation')
       else
         ready(id, 'parked', r[2], tonumber(r[3]), installation)
         busy = true
@@ -76,6 +76,14 @@ end
 local function audited(action, subject, detail)
   redis.call('XADD', P .. 'audit', 'MAXLEN', '~', 100000, '*', 'actor', 'waypost', 'action', action, 'subject', subject,
     'detail', cjson.encode(detail))
+end
+
+-- Counts what went before its time, and says so in the audit once a minute.
+local function dropped(what, n)
+  local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
+  local is_news = redis.call('HEXISTS', minute, 'dropped_' .. what) == 0
+  count('dropped_' .. what, n)
+  if is_news then audited('retention.dropped', what, {atLeast = n}) end
 end
 
 -- bind -> {ok, released, evicted…} or {taken, owner}. An empty identifier clears the binding.

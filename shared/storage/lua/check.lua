@@ -17,11 +17,7 @@ end
 local function exists(key) return redis.call('EXISTS', key) == 1 end
 local function in_zset(key, member) return redis.call('ZSCORE', P .. key, member) end
 
-local function fields(key)
-  local flat, r = redis.call('HGETALL', key), {}
-  for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
-  return r
-end
+local fields = pairs_of
 
 local function place(r) return escaped(r['integration'] or '') .. ':' .. escaped(r['identifier'] or '') end
 

@@ -56,7 +56,7 @@ if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
 elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
 local claims, bodies, leases, lanes = {}, {}, {}, {}
 local PLACE = {at = 3, job = 4, integration = 5, lane = 6}
-local NO_USE = {changed = true, due = true, dedupe = true, seq = true, deliveries = true, worker = true, reason = true}
+local NO_USE = {changed = true, due = true, dedupe = true, seq = true, deliveries = true, worker = true, reason = true, waits = true}
 
 -- One record as a worker gets it, and its state, epoch and size.
 local function row(id)

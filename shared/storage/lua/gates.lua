@@ -26,7 +26,8 @@ local function let_through(gate, most, mark)
   local sizes, places, tickets = 0, {}, {}
   for _, id in ipairs(first) do
     local r = redis.call('HMGET', record(id), 'at', 'bytes', 'lane')
-    redis.call('HDEL', record(id), 'gate')
+    -- A probe that fails has waited since it came here first.
+    if mark == 'probe' then redis.call('HDEL', record(id), 'gate') else redis.call('HDEL', record(id), 'gate', 'waits') end
     redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)
     sizes, places[#places + 1], places[#places + 2] = sizes + tonumber(r[2]), r[1], id
     ticket(id)
@@ -90,14 +91,16 @@ end
 
 -- Puts a leased record behind *gate*. A probe that failed goes last: it may be what the target breaks at. If that has opened meanwhile it comes back in a second: its worker will know by then.
 local function put_behind(id, gate, reason, r)
-  local place = redis.call('HGET', record(id), 'seq')
-  if redis.call('HGET', record(id), 'probe') == gate then
+  local before = redis.call('HMGET', record(id), 'seq', 'probe', 'waits')
+  local place = before[1]
+  if before[2] == gate then
     place = (redis.call('ZRANGE', behind_key(gate), -1, -1, 'WITHSCORES')[2] or place) + 1
   end
   redis.call('HDEL', record(id), 'probe', 'passed')
   if redis.call('EXISTS', gate_key(gate)) == 1 then
     move(id, 'leased', 'waiting', r[3], tonumber(r[4]))
-    redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', reason, 'gate', gate)
+    redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', reason, 'gate', gate,
+      'waits', before[3] or NOW)
     redis.call('ZADD', behind_key(gate), place, id)
     redis.call('UNLINK', 'arq:job:' .. TAG .. id)
   else

@@ -86,6 +86,23 @@ local function count(what, n)
   redis.call('EXPIRE', minute, 3900)
 end
 
+-- Bytes that a record takes beside its body, with its delivery key and its places in the indexes.
+local OPEN, CLOSED = 1024, 832
+local BESIDE = {ready = OPEN, leased = OPEN, retrying = OPEN, waiting = OPEN, parked = OPEN, done = CLOSED, ignored = CLOSED, dead = CLOSED}
+
+-- The fields of a hash.
+local function pairs_of(key)
+  local flat, fields = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
+-- The bytes that all records of a state take.
+local function weight(state)
+  local bodies = tonumber(redis.call('HGET', P .. 'bytes', state) or 0)
+  return bodies + redis.call('ZCARD', P .. 'state:' .. state) * BESIDE[state]
+end
+
 -- Makes a record ready again from whatever state it is in.
 local function ready(id, from, at, bytes, lane)
   move(id, from, 'ready', at, bytes)
@@ -97,7 +114,7 @@ end
 -- Gives a closed or parked record new attempts.
 local function revive(id, from, at, bytes, lane)
   redis.call('HSET', record(id), 'attempts', 0, 'crashes', 0)
-  redis.call('HDEL', record(id), 'ordered', 'probe', 'passed')
+  redis.call('HDEL', record(id), 'ordered', 'probe', 'passed', 'waits')
   ready(id, from, at, bytes, lane)
 end
 

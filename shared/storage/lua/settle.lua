@@ -20,10 +20,6 @@ local function close(id, state, reason, r, ...)
   if r[7] and state ~= 'dead' then answered[r[7]] = (answered[r[7]] or 0) + 1 end
 end
 
-local function tell(bot, event)
-  redis.call('XADD', P .. 'events:' .. escaped(bot), '*', 'event', event)
-end
-
 -- True when *installation* has the identifier, alone unless others may have it too.
 local function is_its_own(integration, identifier, installation, shared)
   local key = identifier_key(integration, identifier)
@@ -80,6 +76,7 @@ for i = 1, tonumber(ARGV[1]) do
   end
 end
 moved()
+all_told()
 if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
 if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
 for what, n in pairs(closed) do count(what, n) end

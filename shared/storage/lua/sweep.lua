@@ -1,11 +1,31 @@
--- sweep(most, done ms, ignored ms, dead ms, parked ms, done bytes, ignored bytes) -> {removed, unmatched}
--- Ends retention: what has been closed for too long goes, what nobody claimed becomes dead, and of done and ignored the oldest
--- go where all of them are larger than their bytes (-1: no bound). At most *most* of each at a time. Nothing dead goes early.
+-- sweep(most, then ages in ms: done, ignored, dead, parked, waiting, then bytes: done, ignored, dead, parked, copies)
+--   -> {removed, unmatched, tired, forgotten} (-1: no bound)
+-- Ends retention, at most *most* of each at a time. What has been closed for too long goes; what nobody claimed (unmatched) or
+-- what waited for too long (tired) becomes dead. Where all of a state take more than their bytes, the oldest go: what is parked
+-- becomes dead, the others are removed, and of the dead (forgotten) somebody is told.
 -- The indexes are by acceptance, so old requests that were closed lately are looked past, up to a bound.
-local most, removed, unmatched = tonumber(ARGV[1]), 0, 0
+local most, removed, unmatched, tired, forgotten = tonumber(ARGV[1]), 0, 0, 0, 0
+
+-- A delivery key stays behind when its record is removed as done, until it expires. `copies` tells how many did, by the hour
+-- of acceptance; where they take more than their bytes, keys go with their records.
+local COPY, COPY_HOURS = 240, 73
+local most_copies, copies = tonumber(ARGV[11]), 0
+local this_hour = math.floor(NOW / 3600000)
+
+for hour, n in pairs(pairs_of(P .. 'copies')) do
+  if tonumber(hour) + COPY_HOURS < this_hour then redis.call('HDEL', P .. 'copies', hour) else copies = copies + n end
+end
+
+local function leave_copy(id, state, r)
+  forget_copies(id, state, r[3])
+  if state ~= 'done' or not r[3] then return end
+  if most_copies >= 0 and (copies + 1) * COPY > most_copies then return forget_copies(id, '', r[3]) end
+  copies = copies + 1
+  redis.call('HINCRBY', P .. 'copies', math.floor(tonumber(r[5]) / 3600000), 1)
+end
 
 local function remove(id, state, r)
-  forget_copies(id, state, r[3])
+  leave_copy(id, state, r)
   if r[4] then redis.call('ZREM', P .. 'children:' .. r[4], id) end
   redis.call('ZREM', P .. 'state:' .. state, id)
   redis.call('HINCRBY', P .. 'bytes', state, -tonumber(r[1] or 0))
@@ -13,11 +33,16 @@ local function remove(id, state, r)
   removed = removed + 1
 end
 
-local function facts(id) return redis.call('HMGET', record(id), 'bytes', 'changed', 'dedupe', 'parent') end
+local function facts(id) return redis.call('HMGET', record(id), 'bytes', 'changed', 'dedupe', 'parent', 'at') end
+
+local function old(state, age)
+  if age < 0 then return {} end
+  return redis.call('ZRANGEBYSCORE', P .. 'state:' .. state, '-inf', NOW - age, 'LIMIT', 0, most * 10)
+end
 
 local function end_by_age(state, age)
   local left = most
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'state:' .. state, '-inf', NOW - age, 'LIMIT', 0, most * 10)) do
+  for _, id in ipairs(old(state, age)) do
     local r = facts(id)
     if left > 0 and tonumber(r[2] or 0) <= NOW - age then
       remove(id, state, r)
@@ -26,26 +51,60 @@ local function end_by_age(state, age)
   end
 end
 
-local function end_by_bytes(state, bytes)
-  local over = tonumber(redis.call('HGET', P .. 'bytes', state) or 0) - bytes
-  if bytes < 0 or over <= 0 then return end
+-- Calls *go* with the oldest of *state*, as long as all of them take more than *bytes*; *go* returns the bytes of a body.
+local function end_by_bytes(state, bytes, go)
+  if bytes < 0 then return end
+  local over = weight(state) - bytes
+  if over <= 0 then return end
   for _, id in ipairs(redis.call('ZRANGE', P .. 'state:' .. state, 0, most - 1)) do
-    local r = facts(id)
-    remove(id, state, r)
-    over = over - tonumber(r[1] or 0)
+    over = over - go(id) - BESIDE[state]
     if over <= 0 then return end
   end
 end
 
-for i, state in ipairs({'done', 'ignored', 'dead'}) do end_by_age(state, tonumber(ARGV[i + 1])) end
-for i, state in ipairs({'done', 'ignored'}) do end_by_bytes(state, tonumber(ARGV[i + 5])) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'state:parked', '-inf', NOW - tonumber(ARGV[5]), 'LIMIT', 0, most)) do
-  local r = redis.call('HMGET', record(id), 'at', 'bytes', 'integration', 'identifier')
+local function remover(state)
+  return function(id)
+    local r = facts(id)
+    remove(id, state, r)
+    if state == 'dead' then forgotten = forgotten + 1 end
+    return tonumber(r[1] or 0)
+  end
+end
+
+local function unpark(id, reason)
+  local r = redis.call('HMGET', record(id), 'at', 'bytes', 'integration', 'identifier', 'lane')
   redis.call('ZREM', parked_key(r[3], r[4]), id)
   move(id, 'parked', 'dead', r[1], tonumber(r[2]))
-  redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
-    'reason', 'nobody connected ' .. r[4] .. ' while it was parked')
+  redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', (string.gsub(reason, '@', function() return r[4] end)))
   unmatched = unmatched + 1
+  return tonumber(r[2])
 end
-if unmatched > 0 then count('dead', unmatched) end
-return {removed, unmatched}
+
+-- A probe of a closed gate comes back to wait anew, so it has the time of its first wait with it.
+local function end_waiting(age)
+  local left = most
+  for _, id in ipairs(old('waiting', age)) do
+    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'changed', 'waits', 'reason', 'ordered', 'installation', 'state')
+    -- The one before it in its order may have let it go just now.
+    if left > 0 and r[8] == 'waiting' and tonumber(r[4] or r[3]) <= NOW - age then
+      left_behind(id)
+      redis.call('HDEL', record(id), 'gate', 'waits', 'ordered')
+      move(id, 'waiting', 'dead', r[1], tonumber(r[2]))
+      redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', 'it waited too long: ' .. (r[5] or ''))
+      without_ticket(id)
+      if r[6] then next_in_order(id, r[7]) end
+      tired, left = tired + 1, left - 1
+    end
+  end
+end
+
+for i, state in ipairs({'done', 'ignored', 'dead'}) do end_by_age(state, tonumber(ARGV[1 + i])) end
+for i, id in ipairs(old('parked', tonumber(ARGV[5]))) do
+  if i <= most then unpark(id, 'nobody connected @ while it was parked') end
+end
+end_waiting(tonumber(ARGV[6]))
+end_by_bytes('parked', tonumber(ARGV[10]), function(id) return unpark(id, 'nobody connected @, and the parking lot is full') end)
+for i, state in ipairs({'done', 'ignored', 'dead'}) do end_by_bytes(state, tonumber(ARGV[6 + i]), remover(state)) end
+if unmatched + tired > 0 then count('dead', unmatched + tired) end
+if forgotten > 0 then dropped('dead', forgotten) end
+return {removed, unmatched, tired, forgotten}
