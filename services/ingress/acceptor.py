@@ -28,7 +28,8 @@ UNDER_WAY = 2  # calls at a time, so that the store has the next one when it end
 LONG = 0.002  # seconds: where a call takes longer, the disk does, and one larger call is better than two
 TURNS = 3  # of the loop, until the next call has left: the store shall work while the last one is answered
 PATIENCE = 0.5  # seconds until a request should be on disk
-MOST_WAITING = 1024  # whatever the store can do: they take memory, and this process's time
+MOST_WAITING = 1024  # whatever the store can do: they take this process's time …
+MOST_WAITING_BYTES = 64 << 20  # … and memory
 _RECENT = 0.2  # how much the last call counts in the average
 
 
@@ -47,6 +48,8 @@ class Acceptor:
         self._ledger, self._patience = ledger, patience
         self._seconds = 0.0  # that a call takes, on average
         self._most = MOST_WAITING if patience else sys.maxsize
+        self._most_bytes = MOST_WAITING_BYTES if patience else sys.maxsize
+        self._bytes = 0  # of the bodies that wait
         self._waiting: deque[tuple[Accept, Outcome]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._under_way, self._most_under_way, self._is_leaving = 0, UNDER_WAY, False
@@ -54,7 +57,7 @@ class Acceptor:
     @property
     def is_crowded(self) -> bool:
         """Whether so many wait already that one more would lose patience."""
-        return len(self._waiting) >= self._most
+        return len(self._waiting) >= self._most or self._bytes >= self._most_bytes
 
     async def accept(self, one: Accept) -> Accepted:
         """Returns when *one* is durable; raises `StoreUnavailable` when that is not known."""
@@ -65,6 +68,7 @@ class Acceptor:
     def submit(self, one: Accept, then: Outcome) -> None:
         """Call *then* when *one* is durable, or with what went wrong; never before this has returned."""
         self._waiting.append((one, then))
+        self._bytes += len(one.body)
         self._send()
 
     def _send(self) -> None:
@@ -102,8 +106,9 @@ class Acceptor:
         self._most_under_way = UNDER_WAY if seconds < LONG else 1
         self._seconds += _RECENT * (seconds - self._seconds)
         if self._patience and self._seconds:
-            in_time = int((self._patience / self._seconds - 1) * MOST * self._most_under_way)
-            self._most = min(MOST_WAITING, max(MOST, in_time))
+            in_time = max(1.0, (self._patience / self._seconds - 1) * self._most_under_way)
+            self._most = min(MOST_WAITING, int(in_time * MOST))
+            self._most_bytes = min(MOST_WAITING_BYTES, int(in_time * MOST_BYTES))
 
     async def _outcomes(
         self, batch: list[tuple[Accept, Outcome]]
@@ -132,6 +137,7 @@ class Acceptor:
         while self._waiting and len(batch) < MOST and size < MOST_BYTES:
             batch.append(self._waiting.popleft())
             size += len(batch[-1][0].body)
+        self._bytes -= size
         return batch
 
 

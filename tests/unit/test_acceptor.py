@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.ingress.acceptor import MOST, MOST_BYTES, MOST_WAITING, UNDER_WAY, Acceptor
+from services.ingress.acceptor import (
+    MOST,
+    MOST_BYTES,
+    MOST_WAITING,
+    MOST_WAITING_BYTES,
+    UNDER_WAY,
+    Acceptor,
+)
 from shared.errors import StoreUnavailable
 from shared.model.jobs import Accept, Accepted
 
@@ -215,6 +222,25 @@ class TestACrowd:
         await _accept(acceptor, -1)
 
         assert (False, True) == (before, acceptor.is_crowded)
+
+    async def test_of_large_requests_is_counted_in_bytes(self) -> None:
+        slow, quick = Acceptor(Timed(0.5), patience=0.1), Acceptor(Timed(0.0), patience=0.1)
+        for acceptor in (slow, quick):
+            await asyncio.gather(*await _accept(acceptor, 0))
+            await _accept(acceptor, *range(2 * UNDER_WAY + 2), size=MOST_BYTES)
+
+        assert (True, False) == (slow.is_crowded, quick.is_crowded)
+
+    async def test_is_never_more_than_what_fits_into_memory(self, ledger: SlowLedger) -> None:
+        acceptor, most = Acceptor(ledger), MOST_WAITING_BYTES // MOST_BYTES
+        await _accept(acceptor, *range(most + UNDER_WAY - 1), size=MOST_BYTES)
+        before = acceptor.is_crowded
+        await _accept(acceptor, -1, size=MOST_BYTES)
+        crowded = acceptor.is_crowded
+        ledger.may_answer.set()
+        await asyncio.sleep(0.05)
+
+        assert (False, True, False) == (before, crowded, acceptor.is_crowded)
 
     async def test_is_never_too_large_without_patience(self, ledger: SlowLedger) -> None:
         acceptor = Acceptor(ledger, patience=0)
