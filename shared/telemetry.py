@@ -30,7 +30,7 @@ EVENTS: Final[dict[str, str]] = {
     "process.started": "the api is ready: name, port",
     "process.stopped": "the api has ended cleanly: name",
     "program.exited": "a child of `up` ended and is started again: program, exit code",
-    "ingress.refused": "webhooks were turned away in the last second: how many, by reason",
+    "ingress.refused": "webhooks were turned away in the last seconds: how many, by reason",
     "ingress.started": "an ingress is ready: port, public URL",
     "ingress.stopping": "an ingress was told to stop",
     "inbox.interrupted": "replies cannot be heard for a moment: error",

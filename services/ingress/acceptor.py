@@ -73,7 +73,12 @@ class Acceptor:
 
     def _send(self) -> None:
         """Begin another call where there may be one; it takes what has come until it leaves."""
-        if self._is_leaving or self._under_way >= self._most_under_way:
+        is_full = (
+            len(self._waiting) >= MOST
+        )  # then none can be larger, and the store need not wait for it
+        if self._is_leaving or self._under_way >= (
+            UNDER_WAY if is_full else self._most_under_way
+        ):
             return
         self._is_leaving = True
         self._under_way += 1
@@ -106,7 +111,7 @@ class Acceptor:
         self._most_under_way = UNDER_WAY if seconds < LONG else 1
         self._seconds += _RECENT * (seconds - self._seconds)
         if self._patience and self._seconds:
-            in_time = max(1.0, (self._patience / self._seconds - 1) * self._most_under_way)
+            in_time = max(1.0, (self._patience / self._seconds - 1) * UNDER_WAY)
             self._most = min(MOST_WAITING, int(in_time * MOST))
             self._most_bytes = min(MOST_WAITING_BYTES, int(in_time * MOST_BYTES))
 

@@ -1,4 +1,4 @@
-"""What is turned away, counted by reason. Nobody scrapes an ingress, so the store is told, once a second."""
+"""What is turned away, counted by reason. Nobody scrapes an ingress, so the store is told, now and then."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PAUSE = 1.0  # seconds
+PAUSE = 5.0  # seconds; on a store that has too much to do, each write costs it a sync
 
 
 async def follow(

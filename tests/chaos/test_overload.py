@@ -25,10 +25,8 @@ pytestmark = [
 
 DEADLINE = 2.0  # seconds that a sender waits for its answer; a later one is worth nothing
 SYNC = 0.4  # seconds: so slow a disk is the narrowest place on any machine, however busy
-FEW, MANY = (
-    640,
-    2500,
-)  # connections: as many as a slow store can use, and more than it can serve in time
+FEW = 500  # connections: as many as a slow store can use …
+MANY = 2500  # … and more than it can serve in time
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -204,6 +204,21 @@ async def test_an_answer_of_the_wrong_length_fails_all(
         await task
 
 
+@pytest.mark.parametrize(("waiting", "under_way"), [(MOST, 1), (2 * MOST, UNDER_WAY)])
+async def test_a_slow_store_gets_a_second_call_only_when_that_is_full(
+    ledger: SlowLedger, waiting: int, under_way: int
+) -> None:
+    acceptor = Acceptor(ledger)
+    (first,) = await _accept(acceptor, -1)  # takes ten milliseconds
+    ledger.may_answer.set()
+    await first
+    ledger.may_answer.clear()
+    await _accept(acceptor, *range(waiting))
+    await _accept(acceptor, waiting)
+
+    assert under_way == ledger.under_way
+
+
 class TestACrowd:
     async def test_is_as_many_as_the_store_takes_in_time_by_its_last_calls(self) -> None:
         slow, quick = Acceptor(Timed(0.5), patience=0.1), Acceptor(Timed(0.0), patience=0.1)
