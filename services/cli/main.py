@@ -199,6 +199,51 @@ def doctor(
     raise typer.Exit(asyncio.run(look(as_json=as_json)))
 
 
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="TO", help="A folder that does not exist yet")],
+    data_dir: DataDir = None,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="With the key ring, which opens what is sealed")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Copy the embedded store while it works: all that was acknowledged before is in the copy.
+
+    Example: waypost backup /backup/monday --with-keys
+    """
+    from services.cli import backups
+    from services.cli import up as ups
+
+    settings = Settings.from_env(os.environ, data_dir=data_dir)
+    work = backups.backup(settings, to.absolute(), with_keys=with_keys, as_json=as_json)
+    raise typer.Exit(_status(asyncio.run(ups.stoppable(work))))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="What `waypost backup` made")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Put a backup into a data folder that holds no store, and look at its ledger.
+
+    Example: waypost restore /backup/monday --data-dir ./again
+    """
+    from services.cli import backups
+    from services.cli import up as ups
+
+    settings = Settings.from_env(os.environ, data_dir=data_dir)
+    work = backups.restore(settings, source, as_json=as_json)
+    raise typer.Exit(_status(asyncio.run(ups.stoppable(work))))
+
+
+def _status(ended: int | None) -> int:
+    return 130 if ended is None else ended
+
+
 def _become(module: str) -> None:
     """Replace this process, so that signals and exit codes are the program's own."""
     sys.stdout.flush()

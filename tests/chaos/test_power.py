@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.model.jobs import Accept, Accepted
 from shared.storage import keys
+from shared.storage.backup import AOF, copied, without_rewrites
 from shared.storage.connection import Store
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
@@ -200,7 +201,7 @@ class TestACopyOfTheFolder:
     async def test_taken_while_it_works_brings_everything_back(
         self, size: int, tmp_path: Path
     ) -> None:
-        """As the documents say: no rewrite meanwhile, then the folder of append-only files."""
+        """By what `waypost backup` does: no rewrite meanwhile, and the append-only files up to their ends."""
         pressure = Pressure()
         async with (
             a_server() as server,
@@ -208,10 +209,12 @@ class TestACopyOfTheFolder:
             pressure.on(ledger_on(store), at_once=128),
         ):
             await pressure.until(size)
-            await store.redis.config_set("auto-aof-rewrite-percentage", 0)
             before = Pressure()
             before.acknowledged = list(pressure.acknowledged)
-            shutil.copytree(server.aof, tmp_path / "valkey" / "appendonlydir")
+            copy = tmp_path / "valkey" / AOF
+            copy.mkdir(parents=True)
+            async with without_rewrites(store):
+                await copied(server.aof, copy)
         async with restored(tmp_path) as again:
             found, missing = await check(again), await before.missing(again)
 
