@@ -127,8 +127,10 @@ class Engine(Worker):
         if pause == 0:
             await asyncio.sleep(0)
             return
+        # A claim that was given up may still be on its way, and lease after the next one was told of nothing.
+        longest = LEASE.total_seconds()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(longest if pause is None else min(pause, longest)):
                 await self.nudge.wait()
 
     def _start(self, claim: Claim) -> None:

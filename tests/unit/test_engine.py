@@ -133,6 +133,18 @@ class TestClaiming:
             await jobs.until(running=1)
             jobs.end("req_1")
 
+    async def test_is_repeated_after_a_lease_at_the_latest(
+        self, quick: None, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        """A claim that got lost on its way may lease something after the next one was told that there is nothing."""
+        async with working(an_engine(leases, jobs.carry)):
+            await asyncio.sleep(0.02)
+            leases.ready.append(a_claim())  # and nobody is woken
+            await jobs.until(begun=1)
+            jobs.end("req_1")
+
+        assert [("req_1", 1)] == jobs.begun
+
     async def test_is_given_up_in_burst_mode_when_nothing_is_left(self, jobs: Jobs) -> None:
         done: list[str] = []
 
