@@ -106,8 +106,7 @@ class Engine(Worker):
 
     async def _claim(self) -> float | None:
         """Start what can be claimed; returns how long to rest, None for until nudged."""
-        if 0 < self._free() < min(GROUP, self.max_jobs // 4):
-            await asyncio.sleep(MOMENT)
+        await self._more_room()
         free = self._free()
         if free <= 0:
             return None
@@ -119,6 +118,15 @@ class Engine(Worker):
                 await _turns(SENT)
             self._start(claim)
         return pause
+
+    async def _more_room(self) -> None:
+        """Where few slots are free, wait for more, but no longer than a moment."""
+        wanted = min(GROUP, self.max_jobs // 4)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT):
+                while 0 < self._free() < wanted and self.allow_pick_jobs:
+                    self.nudge.clear()
+                    await self.nudge.wait()
 
     def _free(self) -> int:
         return self.max_jobs - len(self.held)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _HUBSPOT_DECODES = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
+_BODY = ("body",)  # what most sign
+
 
 class _Asked(NamedTuple):
     """One part of the content of one request; *name* is what stands after the part's colon."""
@@ -42,6 +44,8 @@ class _Asked(NamedTuple):
 
 def content_of(grammar: Grammar, raw: RawRequest, public_url: str, secret: bytes) -> bytes:
     """The signed bytes; *secret* stands in them only for schemes without an HMAC."""
+    if grammar.parts == _BODY:
+        return raw.body
     split = (part.partition(":") for part in grammar.parts)
     return b"".join(
         _part(kind, _Asked(grammar, raw, public_url, secret, name)) for kind, _, name in split

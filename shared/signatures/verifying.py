@@ -63,6 +63,8 @@ def chosen(rules: Sequence[Verify], raw: RawRequest) -> tuple[list[Verify], list
     nobody can pass by a weaker rule with a broken signature of the stronger one. Where none is given the first
     rule refuses. A rule with `also` must hold beside it, where its signature is given.
     """
+    if len(rules) == 1 and not rules[0].also:
+        return [rules[0]], []
     main = [rule for rule in rules if not rule.also]
     beside = [rule for rule in rules if rule.also and is_given(grammar_of(rule), raw)]
     if len(main) <= 1 or any(rule.scheme in UNCHECKED for rule in main):

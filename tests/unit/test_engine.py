@@ -81,7 +81,7 @@ class TestClaiming:
             await jobs.until(begun=52)
             jobs.end_all()
 
-        assert [40, 12] == leases.limits[:2]
+        assert [40, 10] == leases.limits[:2]
 
     async def test_takes_the_few_where_no_more_become_free(self, jobs: Jobs) -> None:
         leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(41)))

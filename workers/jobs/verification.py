@@ -107,7 +107,8 @@ async def _check_any(
 async def _check(rule: Verify, visit: Visit, holder: Holder, tools: Tools) -> None:
     grammar = grammar_of(rule)
     held = [] if grammar.needs_keys else await _secrets_of(rule, visit, holder, tools)
-    values = await _values(rule, visit, holder, tools)
+    wanted = value_places(rule)
+    values = await _values(wanted, visit, holder, tools) if wanted else {}
     anew = False
     while True:
         keys = (
@@ -178,11 +179,11 @@ async def _in_state(place: str, home: Installation, tools: Tools) -> Secret | No
 
 
 async def _values(
-    rule: Verify, visit: Visit, holder: Holder, tools: Tools
+    wanted: Sequence[ValuePlace], visit: Visit, holder: Holder, tools: Tools
 ) -> dict[ValuePlace, str]:
     found: dict[ValuePlace, str] = {}
     configuration = holder.owner.configuration if holder.owner else {}
-    for place in value_places(rule):
+    for place in wanted:
         if place.from_ == "body":
             continue
         where = SecretPlace(from_=place.from_, name=place.name)
