@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from shared.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,3 +64,4 @@ class Tools:
     chance: Chance
     origin: str  # the public URL
     folders: dict[str, Path]  # where integrations written in Python live
+    sharing: Sharing = field(default_factory=Sharing)  # of what several reads come to

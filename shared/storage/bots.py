@@ -11,10 +11,10 @@ from shared.clock import Clock, SystemClock
 from shared.model.events import Event
 from shared.model.installations import Bot
 from shared.model.retention import Retention, Swept
+from shared.sharing import Sharing
 from shared.storage import keys
 from shared.storage.client import LONGEST_WAIT
 from shared.storage.ledger import span_of
-from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

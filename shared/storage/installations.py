@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Conflict, NotFound, SetupFailed
+from shared.sharing import Sharing
 from shared.storage import keys
 from shared.storage.installation_rows import changes_to, fields_of, installation_of
-from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import SealBroken
 from shared.secret import DataKey, Secret
+from shared.sharing import Sharing
 from shared.storage import keys
-from shared.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

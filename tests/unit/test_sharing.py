@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from shared.errors import StoreUnavailable
-from shared.storage.sharing import Sharing
+from shared.sharing import Sharing
 
 
 class Shelf:

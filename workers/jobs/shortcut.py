@@ -31,27 +31,29 @@ async def shortcut(visit: Visit, found: list[Owned], tools: Tools) -> Outcome | 
     if len(found) != 1 or found[0].part.body is not None:
         return None
     (part, named), integration = found[0], visit.record.integration
-    owners = await tools.installations.owners_of(integration, part.identifier)
-    wanted = [one for one in owners if named in {"", one}]
-    owner = await without_secrets(tools, wanted[0]) if len(wanted) == 1 else None
-    if owner is None or not await _is_simple(owner, visit, tools):
+    place = (integration, part.identifier, named)
+    owner = await tools.sharing.read(place, lambda: _simple_owner(*place, tools))
+    if owner is None or uninstall_in(owner.definition.uninstalls, visit.raw) is not None:
         return None
     id = owner.installation.webhook_id
     record = msgspec.structs.replace(visit.record, installation=id, identifier=part.identifier)
-    place = Found(
+    found_by = Found(
         integration=integration, identifier=part.identifier, installation=id, is_shared=bool(named)
     )  # fmt: skip
     done = streamed(made_of(script_event(visit.raw, {}), record, owner))
-    return msgspec.structs.replace(done, found=place)
+    return msgspec.structs.replace(done, found=found_by)
 
 
-async def _is_simple(owner: Installed, visit: Visit, tools: Tools) -> bool:
-    home, definition = owner.installation, owner.definition
-    if not home.enabled or definition.event or not is_declarative(owner, tools):
-        return False
-    if uninstall_in(definition.uninstalls, visit.raw) is not None:
-        return False
-    if tools.gates.paused(owner.gates):
-        return False
-    bot = await tools.bots.get(home.bot_id)
-    return bot is None or not bot.url
+async def _simple_owner(
+    integration: str, identifier: str, named: str, tools: Tools
+) -> Installed | None:
+    """The one installation that may have it, if all it takes is an event in a stream; of several, the *named* one."""
+    owners = await tools.installations.owners_of(integration, identifier)
+    wanted = [one for one in owners if named in {"", one}]
+    owner = await without_secrets(tools, wanted[0]) if len(wanted) == 1 else None
+    if owner is None or not owner.installation.enabled or owner.definition.event:
+        return None
+    if not is_declarative(owner, tools):
+        return None
+    bot = await tools.bots.get(owner.installation.bot_id)
+    return owner if bot is None or not bot.url else None
