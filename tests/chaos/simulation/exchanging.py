@@ -185,7 +185,7 @@ class Exchanging(Schedule):
                 return self._commit(run, name, StepState(status="result", result=result))
             case ForgetIntent(name):
                 self._holds(run)
-                self.journal.pop(name, None)
+                self._forget(name)
             case Activate(tokens=tokens):
                 self._activate(run, tokens.access.reveal().decode())
         return None
@@ -199,6 +199,11 @@ class Exchanging(Schedule):
             self.journal[name] = state
         self._holds(run)
         return True
+
+    def _forget(self, name: str) -> None:
+        """An intent, never a result."""
+        if name in self.journal and self.journal[name].status == "intent":
+            del self.journal[name]
 
     def _activate(self, run: Run, token: str) -> None:
         """With the tokens, the record is closed."""
