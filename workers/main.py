@@ -91,7 +91,7 @@ async def start(ctx: dict[str, Any]) -> None:
     settings = Settings.from_env(os.environ)
     configure(settings.log)
     async with AsyncExitStack() as stack:
-        store = await connect(_url(settings), patience=30.0)
+        store = await connect(_url(settings), patience=30.0, finishes=True)
         stack.push_async_callback(store.close)
         await settle_layout(store)
         metrics, measured = Metrics(), Measured(store)

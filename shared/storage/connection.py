@@ -22,7 +22,9 @@ _PATIENCE_WHILE_LOADING = 120.0  # seconds
 class Store:
     """Everything that speaks to one Redis or Valkey. Keys and meaning are the business of the classes on top."""
 
-    def __init__(self, url: str, *, socket_timeout: float = 2.0) -> None:
+    def __init__(
+        self, url: str, *, socket_timeout: float = 2.0, finishes: bool = False
+    ) -> None:
         """Prepare the clients; `connect` is what opens and checks them."""
         self.url = url
         self.address: Address = parsed(url)
@@ -30,7 +32,7 @@ class Store:
         self.blocking: StoreClient = blocking_client(url)
         self.resp = RespConnection(self.address, deadline=socket_timeout)
         self.redis.narrow = self.resp
-        self.scripts = Scripts(self.redis, self.resp)
+        self.scripts = Scripts(self.redis, self.resp, finishes=finishes)
 
     async def open(self) -> None:
         """Connect, and see one answer on each way."""
@@ -60,17 +62,19 @@ class Store:
         await self.close()
 
 
-async def connect(url: str, *, socket_timeout: float = 2.0, patience: float = 0.0) -> Store:
+async def connect(
+    url: str, *, socket_timeout: float = 2.0, patience: float = 0.0, finishes: bool = False
+) -> Store:
     """
     An open `Store`, or `SetupFailed` with the fix when *url* is wrong, refuses us or is not reachable.
 
     *patience* is how many seconds to keep trying while nobody answers; a server that is still loading
-    its file is always waited for.
+    its file is always waited for. Scripts of one who *finishes* work are run by a store that is full, too.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
     while True:
-        store = Store(url, socket_timeout=socket_timeout)
+        store = Store(url, socket_timeout=socket_timeout, finishes=finishes)
         try:
             await store.open()
         except StoreUnavailable as error:

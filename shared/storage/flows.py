@@ -40,7 +40,7 @@ class Flows:
     async def put_link(self, token_hash: str, link: ConnectLink) -> None:
         """Store a link, or overwrite it."""
         seconds = int(link.expires_at - link.created_at) + _KEPT_LINK
-        await self._redis.set(keys.key("link", token_hash), encoded(link), ex=max(seconds, 1))
+        await self._put(keys.key("link", token_hash), encoded(link), 1000 * max(seconds, 1))
 
     async def link(self, token_hash: str) -> ConnectLink | None:
         """The link with that token; whether it is expired or used is for the caller to see."""
@@ -60,7 +60,7 @@ class Flows:
 
     async def put_flow(self, flow: Flow) -> None:
         """Store a flow as it is, without looking at what was there."""
-        await self._redis.set(keys.key("flow", flow.id), encoded(flow), px=_KEPT_FLOW)
+        await self._put(keys.key("flow", flow.id), encoded(flow), _KEPT_FLOW)
 
     async def flow(self, flow_id: str) -> Flow | None:
         """One flow; `void` when a newer one of its installation took its place before it had ended."""
@@ -109,7 +109,7 @@ class Flows:
 
     async def remember_end(self, cookie_hash: str, flow_id: str) -> None:
         """For some minutes, which flow has ended in that browser."""
-        await self._redis.set(keys.key("ended-in", cookie_hash), flow_id, px=_KEPT_END)
+        await self._put(keys.key("ended-in", cookie_hash), flow_id, _KEPT_END)
 
     async def ended_in(self, cookie_hash: str) -> Flow | None:
         """The flow that ended last in that browser."""
@@ -118,9 +118,8 @@ class Flows:
 
     async def put_oauth_state(self, state_hash: str, flow_id: str, ttl: float) -> None:
         """Store a one-time state for *ttl* seconds."""
-        await self._redis.set(
-            keys.key("oauth-state", state_hash), flow_id, px=int(ttl * 1000), nx=True
-        )
+        where = keys.key("oauth-state", state_hash)
+        await self._put(where, flow_id, int(ttl * 1000), only_new=True)
 
     async def flow_of_state(self, state_hash: str) -> str | None:
         """The flow that a state belongs to, used or not; looking at it does not use it."""
@@ -143,12 +142,17 @@ class Flows:
     async def begin_round_trip(self, trace_id: str, webhook_id: str) -> None:
         """What is called with that trace belongs to an OAuth round trip of the installation, which has no flow."""
         where = keys.key("round-trip", trace_id)
-        await self._redis.set(where, webhook_id, px=int(FLOW_LIFETIME * 1000))
+        await self._put(where, webhook_id, int(FLOW_LIFETIME * 1000))
 
     async def is_round_trip(self, trace_id: str, webhook_id: str) -> bool:
         """Whether a call with that trace belongs to an OAuth round trip of the installation."""
         found = await self._redis.get(keys.key("round-trip", trace_id))
         return found is not None and found.decode() == webhook_id
+
+    async def _put(
+        self, where: str, value: bytes | str, milliseconds: int, *, only_new: bool = False
+    ) -> None:
+        await self._scripts.run("put", [where, value, milliseconds, int(only_new)])
 
     async def _current_id(self, webhook_id: str) -> str:
         found = await self._redis.get(keys.key("flow-of", webhook_id))

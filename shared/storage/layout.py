@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 async def settle_layout(store: Store) -> None:
     """Stamp an empty cell with our layout; raises `SetupFailed` where another one was there first."""
-    await store.redis.set(keys.layout_stamp(), keys.LAYOUT, nx=True)
     found = await store.redis.get(keys.layout_stamp())
+    if (
+        found is None
+    ):  # a store that is full takes no stamp, and those who empty it must be able to start
+        await store.redis.set(keys.layout_stamp(), keys.LAYOUT, nx=True)
+        found = await store.redis.get(keys.layout_stamp())
     if found is not None and found.decode() != keys.LAYOUT:
         raise SetupFailed(
             f"the store holds records in layout {found.decode()}, and this version writes layout {keys.LAYOUT}",

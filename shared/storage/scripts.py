@@ -20,7 +20,8 @@ _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 # Files that are no scripts: put in front of those that call their functions.
 _PARTS = ("binding", "gates", "objects", "streams")
-# What finishes work must go on in a store that is full, else nothing would ever become free again.
+# What finishes work must go on in a store that is full, else nothing would ever become free again. A worker may write
+# whatever its jobs ask for; these are for everybody.
 _FINISHING = frozenset({
     "activate", "beat", "claim", "drop", "gate", "read_events", "refused", "renew", "route", "settle", "step",
     "sweep", "sweep_events", "turn",
@@ -37,10 +38,16 @@ class Scripts:
     """
 
     def __init__(
-        self, redis: StoreClient, resp: RespConnection, *, cell: str = keys.CELL
+        self,
+        redis: StoreClient,
+        resp: RespConnection,
+        *,
+        cell: str = keys.CELL,
+        finishes: bool = False,
     ) -> None:
-        """Hold the two ways to the store; nothing is sent yet."""
+        """Hold the two ways to the store; one that is full is written to by who *finishes* work."""
         self._redis, self._resp, self._prefix = redis, resp, keys.prefix(cell)
+        self._flags = f"{_WHEN_FULL}\n" if finishes else ""
         self._known: dict[tuple[str, int], tuple[str, str]] = {}
         self.skew_ms = 0
 
@@ -71,6 +78,7 @@ class Scripts:
         key = (name, self.skew_ms)
         if key not in self._known:
             text = source(name).replace(_NO_SKEW, f"local SKEW = {self.skew_ms}", 1)
+            text = text if text.startswith("#!") else self._flags + text
             self._known[key] = (hashlib.sha1(text.encode()).hexdigest(), text)  # noqa: S324 — Redis' own digest
         return self._known[key]
 

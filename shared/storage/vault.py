@@ -54,7 +54,8 @@ class Vault:
         place = keys.key("datakey", scope)
         wrapped = await self._resp.call("GET", place)
         if wrapped is None:
-            await self._redis.set(place, self._ring.wrap(place, DataKey.generate()), nx=True)
+            made = self._ring.wrap(place, DataKey.generate())
+            await self._scripts.run("put", [place, made, 0, 1])
             wrapped = await self._resp.call("GET", place)
         if wrapped is None:
             raise SealBroken(f"the data key of {scope} was destroyed while it was made")

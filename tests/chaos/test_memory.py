@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from shared.errors import StoreUnavailable
-from shared.storage import scripts
+from shared.storage import keys, scripts
 from shared.storage.connection import Store
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.pressure import Pressure, ledger_on
+from tests.chaos.rig import Rig, a_rig
 from tests.chaos.server import a_server, opened
-from tests.contracts.ledger_builders import Bench
+from tests.contracts.ledger_builders import Bench, an_accept
 
-pytestmark = pytest.mark.needs("gcc")
+pytestmark = [pytest.mark.needs("gcc"), pytest.mark.timeout(120)]
+
+DEFINITION = """
+name = "keeping"
+version = "1.0.0"
+runtime = "python"
+deliveryId = "x-delivery"
+verify = { scheme = "none" }
+
+[identifier]
+extractScript = "extract.vrl"
+"""
+HANDLERS = """
+import json
+
+async def webhook(ctx, request):
+    text = json.loads(request.body)["text"]
+    await ctx.client.set_state(text, {"seen": "x" * 2000})
+    await ctx.step(text, "once", lambda: "x" * 2000)
+    await ctx.client.create_event(type="webhook", payload={"body": request.body})
+"""
 
 
 @pytest_asyncio.fixture
@@ -71,3 +93,48 @@ async def test_would_finish_nothing_without_leave_to(
 
     with pytest.raises(StoreUnavailable, match="OOM"):
         await finished(Bench(store))
+
+
+async def test_lets_handlers_write_what_finishing_takes(tmp_path: Path) -> None:
+    """States, steps, events in a stream and on their way; first the control, by a worker without leave to."""
+    texts = [f"r7-{n}" for n in range(40)]
+    async with a_rig(workers=0) as rig:
+        await keeping(rig, tmp_path / "keeping")
+        for n, text in enumerate(texts):
+            assert 200 == await rig.send(text, team=f"team-{n % 2}", door="keeping")
+        await leave_none(rig.store)
+        hesitant = rig.program("worker-hesitant", "tests.chaos.hesitant")
+        await hesitant.until_it_said('"outcome":"retry"', times=len(texts))
+        without = (rig.bot.asked, await streamed(rig), await rig.count("done"))
+        hesitant.kill()
+        await leave_none(rig.store)
+        await rig.worker("worker-0").until_it_said("worker.started")
+        await rig.let_pass(60)
+        await rig.is_idle(within=60)
+
+        with pytest.raises(StoreUnavailable, match="OOM"):
+            await rig.ledger.accept([an_accept("req_late")])
+        told("R7 handlers", accepted=len(texts), without_leave=without[2], posted=len(rig.bot.got),
+             streamed=await streamed(rig))  # fmt: skip
+        assert (0, 0, 0) == without
+        assert dict.fromkeys(texts[::2], 1) == rig.bot.texts()
+        assert len(texts[1::2]) == await streamed(rig)
+        assert 0 == await rig.count("dead")
+        assert [] == await check(rig.store)
+
+
+async def keeping(rig: Rig, folder: Path) -> None:
+    """An integration that keeps something of each request; one installation's bot is told, the other's reads."""
+    folder.mkdir()
+    (folder / "definition.toml").write_text(DEFINITION)
+    (folder / "extract.vrl").write_text("parse_json!(.body).team\n")
+    (folder / "handlers.py").write_text(HANDLERS)
+    rig.environ["WAYPOST_INTEGRATIONS"] = str(folder)
+    await rig.publish_folder(folder)
+    await rig.install("keeping", "team-0")
+    await rig.install("keeping", "team-1", bot="reader")
+
+
+async def streamed(rig: Rig) -> int:
+    """How many events the bot that reads can read."""
+    return int(await rig.store.redis.xlen(keys.key("events", "reader")))
