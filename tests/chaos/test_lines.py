@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -18,7 +20,7 @@ from shared.storage.ledger import Ledger
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.proxy import Proxy, Weather
-from tests.chaos.rig import OPEN, Bot, Rig, a_rig
+from tests.chaos.rig import OPEN, Bot, Program, Rig, a_rig
 from tests.chaos.server import shim
 from tests.chaos.sizes import sizes
 
@@ -136,6 +138,7 @@ class TestAClockThatIsWrong:
             for text in texts:
                 assert 200 == await rig.send(text, to=-1)
             early, late = await first_retries(rig, texts)
+            off = [told_skew(one) for one in (worker, ingress)]
         finally:
             rig.bot.refuses_first = False
             for name in ("worker-ahead", "ingress-late"):
@@ -143,7 +146,8 @@ class TestAClockThatIsWrong:
             for one in rig.programs.values():
                 one.signal(signal.SIGCONT)
 
-        told("R21", skew="±300 s", earliest=f"{early:.2f} s", latest=f"{late:.2f} s")
+        told("R21", skew=off, earliest=f"{early:.2f} s", latest=f"{late:.2f} s")
+        assert [300, -300] == off
         assert early >= -0.05
         assert late <= 1.0
         assert 0 == worker.said("lease.lost") + worker.said("record.lost")
@@ -230,6 +234,13 @@ async def to_the_end(wakes: AsyncIterator[None]) -> str:
     except StoreUnavailable as error:
         return str(error)
     return ""
+
+
+def told_skew(program: Program) -> int:
+    """How far its clock is ahead, to ten seconds: what its last line says against when the line was written."""
+    last = json.loads(program.log.read_text().splitlines()[-1])["timestamp"]
+    ahead = datetime.fromisoformat(last).timestamp() - program.log.stat().st_mtime
+    return round(ahead / 10) * 10
 
 
 async def first_retries(rig: Rig, texts: list[str]) -> tuple[float, float]:
