@@ -14,6 +14,7 @@ T = TypeVar("T")
 SPAN = 30.0  # seconds that count
 FEWEST = 10  # calls, before their failures mean anything
 SHARE = 0.7  # of them that failed
+SHAKY = 0.2  # of them that failed, from which on retries are rationed
 CLOSED_FOR = timedelta(seconds=30)
 # Of all: the one that was refused waits as long as it was told, since limits are often of one account, or of one event.
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -52,6 +53,11 @@ class Window:
         failed, calls = self.failures(now)
         return calls >= FEWEST and failed >= SHARE * calls and self._is_broad()
 
+    def is_shaky(self, now: float) -> bool:
+        """Whether so many of them failed that retries weigh."""
+        failed, calls = self.failures(now)
+        return calls >= FEWEST and failed >= SHAKY * calls
+
     def _is_broad(self) -> bool:
         calls = Counter(whose for _, _, whose in self._calls)
         failed = Counter(whose for _, ok, whose in self._calls if not ok)
@@ -78,14 +84,19 @@ class Budget:
 
     SHARE, MOST = 0.2, 10.0
 
-    def __init__(self) -> None:
-        """One retry is there to begin with."""
-        self._tokens = 1.0
+    def __init__(self, at_first: float = 1.0) -> None:
+        """So many retries are there to begin with."""
+        self._tokens, self._turn = at_first, 0
         self._at: float | None = None  # when it was last filled up
 
     def earn(self) -> None:
         """A first call was made."""
         self._tokens = min(self.MOST, self._tokens + self.SHARE)
+
+    def later(self) -> timedelta:
+        """When who gets none may ask again: they take turns within a minute."""
+        self._turn = self._turn % 60 + 1
+        return timedelta(seconds=self._turn)
 
     def take(self, now: float) -> bool:
         """Whether one more retry may be made at *now* (seconds)."""

@@ -46,6 +46,7 @@ class Gatekeeper:
             str, float
         ] = {}  # gates of the kind `slots`, and until when they stand
         self._windows, self._budgets = Recent(Window), Recent(Budget)
+        self._rations = Recent(lambda: Budget(Budget.MOST))
 
     async def follow(self) -> None:
         """Look at what other workers closed and opened, until cancelled."""
@@ -131,6 +132,23 @@ class Gatekeeper:
         """Whether the target may get one more retry inside a step from this worker, now."""
         now = self._clock.monotonic()
         return self.closed(name) is None and self._budgets.of(name, now).take(now)
+
+    def ration(self, name: str, record: Record) -> None:
+        """
+        Count a first attempt; raise `GateClosed`, with a time and no gate, for a retry that would be too much.
+
+        That is while many calls to the target fail, though not so many that its gate is closed: a fifth more may come.
+        """
+        if name not in self._windows:  # a target that never failed gets what there is
+            return
+        now = self._clock.monotonic()
+        budget = self._rations.of(name, now)
+        if not record.attempts:
+            budget.earn()
+        elif self._windows.of(name, now).is_shaky(now) and not budget.take(now):
+            raise GateClosed(
+                "", f"few retries go to {name} while many calls fail", budget.later()
+            )
 
     async def pause(self, name: str, span: timedelta, reason: str) -> None:
         """Nobody calls the target for *span*."""

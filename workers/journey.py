@@ -7,6 +7,7 @@ trace by the engine; the record stays open, its lease runs out, and it comes rou
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,7 +110,7 @@ class Journey(Struct, frozen=True, kw_only=True):
         except (Permanent, NotFound, Conflict) as error:
             return Dead(str(error))
         except GateClosed as closed:
-            return Wait(closed.gate, str(closed))
+            return Wait(closed.gate, str(closed), after=closed.after or timedelta())
         except Transient as error:
             return self._again(claim.record.attempts + 1, error)
 
@@ -156,7 +157,7 @@ def ending_of(record: Record, outcome: Outcome) -> Ending | None:
             return lease(end="done", reason=reason, bot=bot, event=body, found=found)
         case Retry(after=after, reason=reason):
             return lease(end="retry", reason=reason, delay=after)
-        case Wait(gate=gate, reason=reason):
-            return lease(end="wait", reason=reason, gate=gate)
+        case Wait(gate=gate, reason=reason, after=after):
+            return lease(end="wait", reason=reason, gate=gate, delay=after)
         case Done(reason=reason) | Ignored(reason=reason) | Dead(reason=reason):
             return lease(end=type(outcome).__name__.lower(), reason=reason)

@@ -50,11 +50,12 @@ class Retry(Struct, frozen=True):
 
 
 class Wait(Struct, frozen=True):
-    """Come back when *gate* opens; no attempt is counted."""
+    """Come back when *gate* opens, without one *after* a while; no attempt is counted."""
 
     gate: str
     reason: str
     reply: Reply | None = None
+    after: timedelta = timedelta()
 
 
 class Dead(Struct, frozen=True):

@@ -54,7 +54,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     bot: str = ""
     event: bytes = b""
     found: Found | None = None
-    gate: str = ""  # behind which it waits
+    gate: str = ""  # behind which it waits; empty: for *delay*, and no attempt is counted
 
 
 class Ledger:
@@ -256,7 +256,7 @@ def _said(one: Ending) -> tuple[Part, ...]:
     if one.end == "retry":
         return "retry", one.reason, _ms(one.delay)
     if one.end == "wait":
-        return "wait", one.reason, one.gate
+        return "wait", one.reason, one.gate, _ms(one.delay)
     if not one.bot:
         return one.end, one.reason
     if one.found is None:

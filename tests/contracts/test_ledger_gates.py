@@ -282,6 +282,19 @@ class TestARecordBehindAGate:
         assert ("req_1", 0) == (claim.record.id, claim.record.attempts)
         assert [] == await check(bench.store)
 
+    async def test_that_waits_for_its_turn_at_none_comes_back_then_and_free_of_charge(
+        self, bench: Bench
+    ) -> None:
+        claim = await bench.lease("req_1")
+        await bench.settle(claim, "wait", reason="few retries", delay=timedelta(seconds=40))
+        bench.later(39)
+        early = await bench.claimed_ids()
+        bench.later(2)
+        (again,) = await bench.claim()
+
+        assert [] == early
+        assert ("req_1", 0) == (again.record.id, again.record.attempts)
+
     async def test_can_be_dropped_but_not_replayed(self, bench: Bench, gates: Gates) -> None:
         await gates.close(BOT, "breaker", HALF_A_MINUTE, "because it is down")
         await _put_behind(bench, "req_1", "req_2")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.errors import FlowRefused, HandlerUnavailable, WaypostError
+from shared.errors import FlowRefused, GateClosed, HandlerUnavailable, WaypostError
 from shared.integrations.records import Definition
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.model.flows import Flow
@@ -127,6 +127,13 @@ class Scene:
         )
 
 
+async def half_of_them_fail(scene: Scene) -> None:
+    """Ten first calls, by turns."""
+    for status in (500, 200) * 5:
+        scene.server.answer = HttpAnswer(status=status)
+        await scene.by_server(a_claim().record)
+
+
 async def _end(work: Any) -> str:
     try:
         return type(await work).__name__
@@ -172,6 +179,37 @@ class TestAServer:
         await scene.by_server(a_claim(installation="w1").record, 9)
 
         assert [(GATE, "breaker", timedelta(seconds=30))] == scene.gates.closed
+
+    async def test_that_often_breaks_gets_few_retries_and_they_lose_no_attempt(
+        self, scene: Scene
+    ) -> None:
+        """Half of all calls fail, so no gate is closed; a hundred retries come at once, in the same second."""
+        await half_of_them_fail(scene)
+        came = await scene.by_server(a_claim(attempts=1).record, 100)
+
+        assert {"Done": 10, "GateClosed": 90} == came
+        assert [] == scene.gates.closed
+
+    async def test_that_often_breaks_has_its_retries_spread_over_a_minute(
+        self, scene: Scene
+    ) -> None:
+        await half_of_them_fail(scene)
+        await scene.by_server(a_claim(attempts=1).record, 10)
+        owner, later = scene.owner(url="https://acme.example"), set()
+        for _ in range(60):
+            with pytest.raises(GateClosed) as raised:
+                await BotpressServer(scene.tools).webhook(
+                    a_claim(attempts=1).record, RAW, owner
+                )
+            later.add((raised.value.gate, raised.value.after))
+
+        assert {("", timedelta(seconds=second)) for second in range(1, 61)} == later
+
+    async def test_that_works_again_gets_all_of_them(self, scene: Scene) -> None:
+        await half_of_them_fail(scene)
+        scene.clock.seconds += 31
+
+        assert {"Done": 100} == await scene.by_server(a_claim(attempts=1).record, 100)
 
     async def test_that_answers_a_probe_with_503_keeps_its_gate_closed(
         self, scene: Scene

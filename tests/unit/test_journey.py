@@ -122,6 +122,10 @@ OUTCOMES = [
      _ending("done", bot="shop", event=b"{}", found=FOUND)),
     (Ignored("of no interest"), _ending("ignored", reason="of no interest")),
     (Wait(BOT, "because it is down"), _ending("wait", reason="because it is down", gate=BOT)),
+    (
+        Wait("", "few retries", after=timedelta(seconds=4)),
+        _ending("wait", reason="few retries", delay=timedelta(seconds=4)),
+    ),
     (Retry(timedelta(seconds=9), "busy"), _ending("retry", reason="busy", delay=timedelta(seconds=9))),
     (Dead("no use"), _ending("dead", reason="no use")),
 ]  # fmt: skip

@@ -87,7 +87,7 @@ class BotpressServer:
         Raises:
             Unanswered: it was sent, and no answer came.
             HandlerUnavailable: nobody was there; nothing was processed.
-            GateClosed: the server is down, and left alone for now.
+            GateClosed: the server is down, and left alone for now; or it gets few retries.
 
         """
         url = owner.definition.url
@@ -102,10 +102,10 @@ class BotpressServer:
             ("idempotency-key", idempotency_key_of(record)),
         )
         call = structs.replace(call, headers=(*call.headers, *known_by))
+        gate = f"handler:{owner.definition.name}"
+        self._tools.gates.ration(gate, record)
         try:
-            return await self._tools.gates.through(
-                f"handler:{owner.definition.name}", record, lambda: self._judged(call)
-            )
+            return await self._tools.gates.through(gate, record, lambda: self._judged(call))
         except _AnsweredBusy as busy:
             return busy.answer
 

@@ -85,8 +85,10 @@ class PythonRuntime:
         function = getattr(_module(name, self._folder), what, None)
         if function is None:
             return None
+        gate = f"handler:{name}"
+        self._tools.gates.ration(gate, record)
         return await self._tools.gates.through(
-            f"handler:{name}", record, lambda: _ran(function, owner, what, given), HandlerBroke
+            gate, record, lambda: _ran(function, owner, what, given), HandlerBroke
         )
 
     async def _context(self, record: Record, owner: Installed, *, in_flow: bool) -> Context:

@@ -89,8 +89,9 @@ local function give_credit(gate, kind, many)
   return true
 end
 
--- Puts a leased record behind *gate*. A probe that failed goes last: it may be what the target breaks at. If that has opened meanwhile it comes back in a second: its worker will know by then.
-local function put_behind(id, gate, reason, r)
+-- Puts a leased record behind *gate*. A probe that failed goes last: it may be what the target breaks at. Where the gate has
+-- opened meanwhile it comes back in a second: its worker will know by then. Without a gate it comes back after *delay* (ms).
+local function put_behind(id, gate, reason, r, delay)
   local before = redis.call('HMGET', record(id), 'seq', 'probe', 'waits')
   local place = before[1]
   if before[2] == gate then
@@ -104,8 +105,9 @@ local function put_behind(id, gate, reason, r)
     redis.call('ZADD', behind_key(gate), place, id)
     redis.call('UNLINK', 'arq:job:' .. TAG .. id)
   else
+    local due = NOW + (gate == '' and delay or 1000)
     move(id, 'leased', 'retrying', r[3], tonumber(r[4]))
-    redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + 1000)
-    redis.call('ZADD', P .. 'due', NOW + 1000, TAG .. id)
+    redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', due)
+    redis.call('ZADD', P .. 'due', due, TAG .. id)
   end
 end

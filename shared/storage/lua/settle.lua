@@ -1,9 +1,9 @@
 -- settle(n, then per record: id, epoch, end, reason, and what that end needs) -> {1 | 0, …}
 -- Ends a lease: done | ignored | dead close the record; told (bot, event) and found (bot, event, integration, identifier,
 -- installation, 1 where others may have it too) close it as done with an event in the bot's stream; retry (delay ms) brings it back
--- after that time, release at once without counting an attempt, wait (gate) puts it behind a gate. 0 is a lost lease: nothing was
+-- after that time, release at once without counting an attempt, wait (gate, delay ms) puts it behind a gate, or without one brings it back after that time, no attempt counted. 0 is a lost lease: nothing was
 -- written. So is a `found` that is somebody else's by now: it goes round again.
-local NEEDS = {told = 2, found = 6, retry = 1, wait = 1}
+local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
 local replies, closed, leases, gone, owners_of = {}, {}, {}, {}, {}
 local woken, answered = false, {} -- answered: how many of those that a gate let through, by gate
 
@@ -70,7 +70,7 @@ for i = 1, tonumber(ARGV[1]) do
     elseif outcome == 'retry' then
       retry(id, reason, tonumber(ARGV[a]), r)
       closed['retried'] = (closed['retried'] or 0) + 1
-    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, r)
+    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, r, tonumber(ARGV[a + 1]))
     elseif outcome == 'release' then release(id, r)
     else close(id, outcome, reason, r) end
   end
