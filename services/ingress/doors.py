@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from shared.model.requests import Door
 
 KNOWN, UNKNOWN, MOST = 2.0, 1.0, 10_000  # seconds, seconds, entries
+SOON = 1.0  # seconds before the end at which it is asked for again
 
 T = TypeVar("T")
 Known = tuple[T | None] | tuple[()]
@@ -56,17 +60,34 @@ class _Memory(Generic[T]):
     def __init__(self, ask: Callable[[str], Awaitable[T | None]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
         self._held: OrderedDict[str, tuple[float, tuple[T | None]]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[None]] = {}
 
     def known(self, name: str) -> Known[T]:
         held = self._held.get(name)
-        return held[1] if held is not None and held[0] > self._clock.monotonic() else ()
+        left = held[0] - self._clock.monotonic() if held is not None else 0.0
+        if held is None or left <= 0:
+            return ()
+        if left < SOON and held[1][0] is not None and name not in self._asking:
+            self._asking[name] = asyncio.create_task(self._ask_again(name))
+        return held[1]
 
     async def get(self, name: str) -> T | None:
-        if known := self.known(name):
-            return known[0]
+        known = self.known(name)
+        return known[0] if known else await self._learn(name)
+
+    async def _ask_again(self, name: str) -> None:
+        """What is asked for all the time is known all the time; whoever needs it when it is not is told why."""
+        try:
+            await self._learn(name)
+        except StoreUnavailable:
+            pass
+        finally:
+            del self._asking[name]
+
+    async def _learn(self, name: str) -> T | None:
+        asked = self._clock.monotonic()
         found = await self._ask(name)
-        until = self._clock.monotonic() + (KNOWN if found is not None else UNKNOWN)
-        self._held[name] = (until, (found,))
+        self._held[name] = (asked + (KNOWN if found is not None else UNKNOWN), (found,))
         self._held.move_to_end(name)
         if len(self._held) > MOST:
             self._held.popitem(last=False)
