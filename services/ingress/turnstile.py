@@ -1,8 +1,8 @@
 """
 Turning webhooks away at the price of parsing them.
 
-Refusing as a handler does costs two thirds of taking in. Where several times of what the store can take is offered,
-nothing would be left for taking in.
+Refusing as a handler does costs more than taking in does on the short way, so where several times of what the store
+can take is offered, nothing would be left for taking in.
 """
 
 from __future__ import annotations
