@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shared.clock import Clock
 
 Wait = Callable[[float], Awaitable[None]]
+LONGEST = 10.0  # seconds a call takes; it answers what it has done by then
 _FINAL = ("dead", "ignored", "parked", "done")
 
 
@@ -101,8 +102,13 @@ async def drop_many(ports: ApiPorts, call: Call[Nothing, BulkDrop]) -> BulkAnswe
 
 async def _together(ports: ApiPorts, asked: BulkDrop, verb: _Verb) -> BulkAnswer:
     walk = await _walk(ports, asked, verb)
-    records, following = await step(ports, asked.filter, walk, asked.limit)
-    acted = [one for record in records for one in await _acted(ports, asked, verb, record)]
+    found, following = await step(ports, asked.filter, walk, asked.limit)
+    until, acted = ports.clock.monotonic() + LONGEST, list[tuple[Record, Acted]]()
+    for nth, (record, place) in enumerate(found, 1):
+        acted += await _acted(ports, asked, verb, record)
+        if nth < len(found) and ports.clock.monotonic() >= until:
+            following = place
+            break
     groups = Counter(
         (one.state, one.integration, one.reason)
         for one, said in acted
@@ -129,9 +135,7 @@ async def _walk(ports: ApiPorts, asked: BulkDrop, verb: _Verb) -> Walk:
     if asked.cursor:
         return resumed(asked.cursor, of)
     walk = await begun(ports, of)
-    wanted_by(
-        asked.filter, walk.began
-    )  # refuses what means nothing, before the audit says that it began
+    wanted_by(asked.filter, walk.began)  # refuses what means nothing, before it is audited
     if not asked.dry_run:
         given = {name: one for name, one in msgspec.to_builtins(asked.filter).items() if one}
         detail = {"run": walk.run, "filter": given}

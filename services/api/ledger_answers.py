@@ -139,8 +139,9 @@ class BulkDrop(Asked, frozen=True, kw_only=True):
     """
     Begin with `dryRun`, which only tells. Then call with `cursor` of the answer until it is empty.
 
-    A call looks at up to `limit` records that match, oldest first. All calls of one walk act on what matched when its
-    first one began, and on each record once, also when a call is made again because its answer was lost.
+    A call looks at up to `limit` records that match, oldest first, for ten seconds at most. All calls of one walk act
+    on what matched when its first one began, and on each record once, also when a call is made again because its
+    answer was lost.
     """
 
     filter: Filter
@@ -152,7 +153,7 @@ class BulkDrop(Asked, frozen=True, kw_only=True):
 class BulkReplay(BulkDrop, frozen=True, kw_only=True):
     """The same, at most `rate` records a second."""
 
-    rate: Annotated[float, Meta(gt=0, le=10_000)] = 50
+    rate: Annotated[float, Meta(ge=0.1, le=10_000)] = 50
 
 
 class Group(Given, frozen=True, kw_only=True):

@@ -18,11 +18,13 @@ from msgspec import Struct
 
 from services.api.queues import by_id, page_of, wanted_of
 from shared.botpress import invalid
+from shared.model.jobs import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.api.ledger_answers import Filter
     from services.api.ports import ApiPorts
-    from shared.model.jobs import Record
     from shared.storage.inspection import Filter as Wanted
 
 Place = tuple[int, str]
@@ -78,15 +80,26 @@ def counted(walk: Walk, acted: int, refused: int) -> Walk:
 
 async def step(
     ports: ApiPorts, given: Filter, walk: Walk, limit: int
-) -> tuple[list[Record], Place | None]:
-    """The next records, and where to go on; None at the end."""
+) -> tuple[list[tuple[Record, Place]], Place | None]:
+    """The next records, each with where to go on behind it; and behind them all, None at the end."""
     if given.ids:
-        some = given.ids[walk.at : walk.at + limit]
-        records, at = [await by_id(ports, id) for id in some], walk.at + limit
-        following: Place | None = (at, "") if at < len(given.ids) else None
+        found, following = await _named(ports, given.ids, walk, limit)
     else:
-        records, following = await _matching(ports, given, walk, limit)
-    return [one for one in records if one.changed_at <= walk.began], following
+        found, following = await _matching(ports, given, walk, limit)
+    return [(one, place) for one, place in found if one.changed_at <= walk.began], following
+
+
+async def _named(
+    ports: ApiPorts, ids: Sequence[str], walk: Walk, limit: int
+) -> tuple[list[tuple[Record, Place]], Place | None]:
+    """An id that nobody knows is refused; later on it may be one that this walk has dropped."""
+    found = list[tuple[Record, Place]]()
+    for at, id in enumerate(ids[walk.at : walk.at + limit], walk.at + 1):
+        record = await (ports.ledger.show(id) if walk.at else by_id(ports, id))
+        if record is not None:
+            found.append((record, (at, "")))
+    at = walk.at + limit
+    return found, (at, "") if at < len(ids) else None
 
 
 def wanted_by(given: Filter, began: int) -> Wanted:
@@ -101,8 +114,9 @@ def wanted_by(given: Filter, began: int) -> Wanted:
 
 async def _matching(
     ports: ApiPorts, given: Filter, walk: Walk, limit: int
-) -> tuple[list[Record], Place | None]:
+) -> tuple[list[tuple[Record, Place]], Place | None]:
     wanted = wanted_by(given, walk.began)
     page = await page_of(ports, wanted, f"{walk.at}:{walk.id}", limit, oldest_first=True)
     at, _, id = page.cursor.partition(":")
-    return list(page.records), (int(at), id) if page.cursor else None
+    found = [(one, (one.accepted_at, one.id)) for one in page.records]
+    return found, (int(at), id) if page.cursor else None

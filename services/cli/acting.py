@@ -119,8 +119,8 @@ def _per_second(given: str) -> float:
         rate = float(number) / {"": 1, "s": 1, "m": 60}[unit]
     except (ValueError, KeyError):
         rate = 0.0
-    if not 0 < rate <= 10_000:
-        raise typer.BadParameter(f"--rate {given}: give 50/s, or 30/m")
+    if not 0.1 <= rate <= 10_000:
+        raise typer.BadParameter(f"--rate {given}: give 50/s, or 30/m; 6/m at least")
     return rate
 
 

@@ -25,9 +25,9 @@ async def many(api, verb="replay", **body):
     return said.body
 
 
-async def walked(api, verb="replay", **body):
-    """All calls of a walk; all results."""
-    results, cursor = [], ""
+async def walked(api, verb="replay", cursor_="", **body):
+    """All calls of a walk, from *cursor_* on; all results."""
+    results, cursor = [], cursor_
     while True:
         said = await many(api, verb, **body, cursor=cursor)
         results += [(one["id"], one["result"]) for one in said["results"]]
@@ -119,6 +119,23 @@ class TestAReplay:
 
         assert ["req_2", "req_3"] == [one["id"] for one in lost["results"]]
         assert [] == again["results"]
+
+    async def test_answers_what_it_has_done_when_it_takes_long(self, api, monkeypatch):
+        """And goes on behind that, not behind what it would have done."""
+        for n in range(5):
+            await with_dead(api, f"req_{n}")
+        monkeypatch.setattr("services.api.bulk.LONGEST", 0.0)
+        body = {"filter": {"state": "dead"}, **FAST}
+        first = await many(api, **body)
+        named = await many(api, filter={"ids": ["req_3", "req_4"]}, **FAST)
+
+        assert ["req_0"] == [one["id"] for one in first["results"]]
+        assert ["req_3"] == [one["id"] for one in named["results"]]
+        assert [
+            ("req_1", "replayed"),
+            ("req_2", "replayed"),
+            ("req_4", "replayed"),
+        ] == await walked(api, **body, cursor_=first["cursor"])
 
     async def test_takes_words_of_the_reason_an_installation_and_a_span(self, api):
         await with_acme(api)
@@ -217,6 +234,19 @@ class TestOfASplitRequest:
 
         assert {*deliveries.values(), SPLIT} == {one["id"] for one in gone["results"]}
         assert 404 == (await api.get(f"/v1/admin/requests/{SPLIT}")).status
+
+    async def test_is_dropped_once_where_its_delivery_is_named_too(self, api, monkeypatch):
+        """Also by a call that is made again."""
+        deliveries = await with_split(api)
+        monkeypatch.setattr("services.api.bulk.LONGEST", 0.0)
+        body = {
+            "filter": {"ids": [deliveries["org_1"], SPLIT, *deliveries.values()]},
+            "dryRun": False,
+        }
+        first = await many(api, "drop", **body)
+        await walked(api, "drop", **body, cursor_=first["cursor"])
+
+        assert [] == await walked(api, "drop", **body, cursor_=first["cursor"])
 
     async def test_is_not_dropped_while_a_delivery_is_leased(self, api):
         deliveries = await with_split(api)
