@@ -39,12 +39,16 @@ class Settler:
         self._ledger = ledger
         self._waiting: list[tuple[Ending, asyncio.Future[bool]]] = []
         self._senders: set[asyncio.Task[None]] = set()
+        self._under_way = (
+            0  # a sender that is at its end may be among the senders for one more turn
+        )
 
     async def settle(self, ending: Ending) -> bool:
         """True when the ending is written; False when the lease was lost. Raises what the store raised."""
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((ending, written))
-        if len(self._senders) < UNDER_WAY:
+        if self._under_way < UNDER_WAY:
+            self._under_way += 1
             sender = asyncio.create_task(self._send())
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
@@ -54,6 +58,7 @@ class Settler:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             await self._commit(batch)
+        self._under_way -= 1
 
     async def _settled(self, endings: list[Ending]) -> list[bool]:
         """Through a short absence of the store: repeating is safe, and what is done need not be done again."""

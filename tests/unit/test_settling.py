@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -21,10 +21,12 @@ class SlowLedger:
         self.may_answer = asyncio.Event()
         self.lost: set[str] = set()
         self.failures: list[Exception] = []
+        self.then: Callable[[], object] = lambda: None  # as soon as it answers
 
     async def settle(self, endings: Sequence[Ending]) -> list[bool]:
         self.calls.append([one.id for one in endings])
         await self.may_answer.wait()
+        self.then()
         if self.failures:
             raise self.failures.pop(0)
         return [one.id not in self.lost for one in endings]
@@ -58,6 +60,22 @@ async def test_what_ends_while_a_call_is_under_way_goes_together(ledger: SlowLed
 
     assert [True] * 4 == await asyncio.gather(*first, *rest)
     assert [["req_0"], ["req_1", "req_2", "req_3"]] == ledger.calls
+
+
+async def test_what_ends_as_the_last_calls_come_back_is_not_left_behind(
+    ledger: SlowLedger,
+) -> None:
+    """It would be held, its lease renewed, and never ended, until something else ended."""
+    settler = Settler(ledger)
+    under_way = [*await _settle(settler, 0), *await _settle(settler, 1)]
+    late: list[asyncio.Task[bool]] = []
+    ledger.then = lambda: late or late.append(asyncio.create_task(settler.settle(_ending(2))))
+    ledger.may_answer.set()
+    await asyncio.gather(*under_way)
+    async with asyncio.timeout(1):
+        settled = await late[0]
+
+    assert settled
 
 
 async def test_a_call_carries_so_many_and_no_more(ledger: SlowLedger) -> None:
