@@ -7,6 +7,7 @@ import contextlib
 import random
 import socket
 import struct
+from collections import Counter
 from typing import Self
 
 from msgspec import Struct
@@ -34,7 +35,8 @@ class Proxy:
         self._target = (host, port)
         self.weather = Weather()
         self.chance = random.Random(seed)
-        self.resets = self.dropped = 0  # what has happened so far
+        self.happened = Counter[str]()  # so far, by what did it
+        self._resets_due = 0.0
         self._lines: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -90,8 +92,7 @@ class Proxy:
                 await self._delay()
                 if has_gap and not self._withholds(is_reply=is_reply):
                     return  # TCP never delivers what comes after a gap: the two sides find out, and hang up
-                if is_reply and self.chance.random() < self.weather.reset:
-                    self.resets += 1
+                if is_reply and self._breaks():
                     sink.write(data[: len(data) // 2])
                     return
                 kept = self._kept(data, is_reply)
@@ -99,9 +100,18 @@ class Proxy:
                 if kept:
                     await self._write(sink, kept)
 
+    def _breaks(self) -> bool:
+        """Every so many replies: what chance would never draw would prove nothing."""
+        self._resets_due += self.weather.reset
+        is_due = self._resets_due >= 1.0
+        self._resets_due -= is_due
+        self.happened["resets"] += is_due
+        return is_due
+
     async def _delay(self) -> None:
         weather = self.weather
         if weather.latency:
+            self.happened["delays"] += 1
             off = weather.jitter * (2 * self.chance.random() - 1)
             await asyncio.sleep(max(0.0, weather.latency + off))
 
@@ -117,7 +127,7 @@ class Proxy:
         elif is_reply and weather.drops_replies_after is not None:
             kept = data[: weather.drops_replies_after]
             weather.drops_replies_after -= len(kept)
-        self.dropped += len(data) - len(kept)
+        self.happened["bytes dropped"] += len(data) - len(kept)
         return kept
 
     async def _write(self, sink: asyncio.StreamWriter, data: bytes) -> None:
@@ -128,8 +138,10 @@ class Proxy:
             sink.write(some)
             await sink.drain()
             if weather.piece:
+                self.happened["pieces"] += 1
                 await asyncio.sleep(0)
             if weather.bytes_per_second:
+                self.happened["waits"] += 1
                 await asyncio.sleep(len(some) / weather.bytes_per_second)
 
 

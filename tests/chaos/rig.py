@@ -195,15 +195,18 @@ class Rig:
         await self.publish(decode(CHAOS, "chaos"))
         for n in range(8):
             await self.install("chaos", f"team-{n}")
-        self.http = ClientSession(
-            connector=TCPConnector(limit=0), timeout=ClientTimeout(total=30)
-        )
+        self.http = a_sender(patience=30.0)
         for n in range(ingresses):
             self.ingress(f"ingress-{n}")
         for n in range(workers):
             self.worker(f"worker-{n}")
         for name, one in self.programs.items():
             await one.until_it_said(name.partition("-")[0] + ".started")
+
+    async def be_patient(self, seconds: float) -> None:
+        """From now on the sender waits so long for an answer."""
+        await self.http.close()
+        self.http = a_sender(seconds)
 
     async def publish(self, definition: Definition) -> None:
         await Definitions(self.store).publish(
@@ -349,6 +352,11 @@ class Rig:
                 await redis.zadd(leases, {id: 1}, xx=True)
         await redis.delete(keys.key("duty"))
         await redis.publish(keys.key("wake"), "1")
+
+
+def a_sender(patience: float) -> ClientSession:
+    """Many connections, and *patience* seconds until an answer counts as none."""
+    return ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(total=patience))
 
 
 @asynccontextmanager

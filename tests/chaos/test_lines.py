@@ -6,12 +6,15 @@ import asyncio
 import json
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from shared.errors import StoreUnavailable
 from shared.storage import heard, keys
@@ -40,51 +43,100 @@ WEATHERS = {
 }
 
 
+SHOWS = {
+    "late": "delays",
+    "breaking": "resets",
+    "in pieces": "pieces",
+    "narrow": "waits",
+    "half open": "bytes dropped",
+    "without replies": "bytes dropped",
+}
+PATIENCE = 2.5  # seconds that a sender waits for its answer
+
+
+class Lines(NamedTuple):
+    """What runs, and what stands between its programs."""
+
+    rig: Rig
+    to_store: Proxy
+    to_bot: Proxy
+    to_ingress: Proxy
+
+    def are(self, weather: Weather) -> None:
+        """All of them, from now on."""
+        for line in self[1:]:
+            line.weather = replace(weather)
+
+    async def become(self, weather: str, texts: list[str]) -> None:
+        """One after the other, each until it showed; what is sent meanwhile goes to *texts*."""
+        for line in (self.to_bot, self.to_store, self.to_ingress):
+            line.happened.clear()
+            line.weather = replace(WEATHERS[weather])
+            async with asyncio.timeout(30), asyncio.TaskGroup() as sending:
+                while not line.happened[SHOWS[weather]]:
+                    texts.append(f"r10-{weather}-more-{len(texts)}")
+                    sending.create_task(self.rig.send(texts[-1]))
+                    await asyncio.sleep(0.05)
+
+    def showed(self) -> Counter[str]:
+        """What happened on all of them."""
+        return sum((line.happened for line in self[1:]), Counter[str]())
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def behind_lines() -> AsyncIterator[tuple[Rig, Proxy, Proxy]]:
-    """An ingress and a worker that reach the store, and the bot, over lines of ours."""
+async def behind_lines() -> AsyncIterator[Lines]:
+    """A sender, an ingress, a worker, the store and the bot, and lines of ours between all of them."""
     async with AsyncExitStack() as stack:
         rig = await stack.enter_async_context(a_rig(ingresses=0, workers=0))
+        await rig.be_patient(PATIENCE)
         to_store = await stack.enter_async_context(Proxy(rig.server.port))
         to_bot = await stack.enter_async_context(Proxy(rig.bot.port))
         await rig.bots.put("bot", f"http://127.0.0.1:{to_bot.port}/")
         rig.environ["WAYPOST_REDIS_URL"] = f"redis://127.0.0.1:{to_store.port}"
         for program in (rig.ingress("ingress-behind"), rig.worker("worker-behind")):
             await program.until_it_said(program.name.partition("-")[0] + ".started")
-        yield rig, to_store, to_bot
+        port = int(rig.origins[0].rpartition(":")[2])
+        to_ingress = await stack.enter_async_context(Proxy(port))
+        rig.origins[0] = f"http://127.0.0.1:{to_ingress.port}"
+        yield Lines(rig, to_store, to_bot, to_ingress)
 
 
 class TestABadLine:
     @sizes(1.0, 20.0, seconds=300)
     @pytest.mark.parametrize("weather", WEATHERS)
     async def test_loses_nothing_and_doubles_no_accept(
-        self, behind_lines: tuple[Rig, Proxy, Proxy], weather: str, size: float
+        self, behind_lines: Lines, weather: str, size: float
     ) -> None:
-        rig, to_store, to_bot = behind_lines
+        """What comes twice, since the bot's answer was lost, comes under the same key."""
+        rig, texts = behind_lines.rig, list[str]()
         rig.bot.got.clear()
-        for line in (to_store, to_bot):
-            line.weather = Weather(**{f: getattr(WEATHERS[weather], f) for f in Weather.__struct_fields__})  # fmt: skip
+        before = await stored(rig)
+        began = time.monotonic()
         traffic = asyncio.create_task(rig.traffic(f"r10-{weather}-", 15, size))
-        await asyncio.sleep(size)
-        for line in (to_store, to_bot):
-            line.weather = Weather()
-        accepted = await traffic
+        await behind_lines.become(weather, texts)
+        await asyncio.sleep(began + size - time.monotonic())
+        behind_lines.are(Weather())
+        accepted = [*await traffic, *texts]
+        await asyncio.gather(*(rig.insist(text) for text in texts))
         await rig.let_pass(
             130
         )  # leases, and the pauses of what has failed six times on a busy machine
         await rig.all_came(accepted, within=60)
         await rig.is_idle(within=60)
+        showed = behind_lines.showed()
 
         told(f"R10 {weather}", seconds=size, accepted=len(accepted), lost=0,
-             resets=to_store.resets + to_bot.resets, bytes_dropped=to_store.dropped + to_bot.dropped)  # fmt: skip
+             again_under_its_key=len(rig.bot.got) - len(accepted), **showed)  # fmt: skip
+        assert {SHOWS[weather]} == set(+showed)
+        assert len(accepted) == await stored(rig) - before
         assert {1} == {len(found) for found in rig.bot.keys_of().values()}
         assert [] == await check(rig.store)
 
     async def test_would_double_an_accept_without_a_delivery_id(
-        self, behind_lines: tuple[Rig, Proxy, Proxy]
+        self, behind_lines: Lines
     ) -> None:
         """The control: stored, its reply lost, and repeated under another name."""
-        rig, to_store, _ = behind_lines
+        rig, to_store, *_ = behind_lines
         await rig.insist("before")  # by now its ingress knows the door
         to_store.weather = Weather(drops_replies_after=0)
         first = await rig.send("twice", delivery="one")
@@ -97,10 +149,10 @@ class TestABadLine:
         assert 2 == len(rig.bot.keys_of()["twice"])
 
     async def test_on_which_nothing_is_heard_any_more_is_left(
-        self, behind_lines: tuple[Rig, Proxy, Proxy], monkeypatch: pytest.MonkeyPatch
+        self, behind_lines: Lines, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Else a worker would sleep on a line that nobody has closed; one that is only quiet is kept."""
-        _, to_store, _ = behind_lines
+        _, to_store, *_ = behind_lines
         monkeypatch.setattr(heard, "SILENCE", 0.1)
         async with await connect(f"redis://127.0.0.1:{to_store.port}") as store:
             wakes = Ledger(store).wakes()
@@ -118,7 +170,7 @@ class TestABadLine:
 
 class TestAClockThatIsWrong:
     async def test_by_five_minutes_moves_no_attempt_and_loses_no_lease(
-        self, behind_lines: tuple[Rig, Proxy, Proxy]
+        self, behind_lines: Lines
     ) -> None:
         rig, *_ = behind_lines
         for one in rig.programs.values():
@@ -154,9 +206,7 @@ class TestAClockThatIsWrong:
 
 
 class TestABotThatIsDown:
-    async def test_burns_no_attempt_and_keeps_nobody_waiting(
-        self, behind_lines: tuple[Rig, Proxy, Proxy]
-    ) -> None:
+    async def test_burns_no_attempt_and_keeps_nobody_waiting(self, behind_lines: Lines) -> None:
         rig, *_ = behind_lines
         async with a_bot_that_is_down(rig, "r19") as (down, texts):
             others = [f"r19-other-{n}" for n in range(40)]
@@ -173,7 +223,7 @@ class TestABotThatIsDown:
         assert dict.fromkeys(texts, 1) == came
 
     async def test_would_burn_all_of_them_without_its_breaker(
-        self, behind_lines: tuple[Rig, Proxy, Proxy]
+        self, behind_lines: Lines
     ) -> None:
         """The control: the same, by a worker that goes on asking."""
         rig, *_ = behind_lines
@@ -218,6 +268,11 @@ async def a_bot_that_is_down(rig: Rig, name: str) -> AsyncIterator[tuple[Bot, li
     await rig.let_pass(31)
     await rig.is_idle()
     await down.stop()
+
+
+async def stored(rig: Rig) -> int:
+    """How many records were ever made of requests."""
+    return int(await rig.store.redis.hget(keys.key("totals"), "accepted") or 0)  # type: ignore[misc]
 
 
 async def attempts(rig: Rig) -> int:
