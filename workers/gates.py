@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from shared.breakers import CLOSED_FOR, LONGEST_PAUSE, Budget, Recent, Window
-from shared.errors import GateClosed, HandlerUnavailable, StoreUnavailable, Transient
+from shared.errors import (
+    EgressRefused,
+    GateClosed,
+    HandlerUnavailable,
+    Permanent,
+    StoreUnavailable,
+    Transient,
+)
 from shared.model.gates import Gate
 
 if TYPE_CHECKING:
@@ -111,17 +118,23 @@ class Gatekeeper:
         """
         if record.passed == name and self.closed(name) is not None:
             await self.look()  # another worker has opened it, else the record were not here
-        if record.probe != name:
+        gate, is_probe = self.closed(name), record.probe == name
+        if not is_probe:
             self.check(name)
-        gate = self.closed(name)
         try:
             result = await call()
         except blame as error:
             await self._failed(name, error, record.installation)
-            if gate is not None:
-                raise GateClosed(name, f"{gate.reason}; a probe failed: {error}") from None
+            if is_probe:
+                why = gate.reason if gate else "because it is down"
+                raise GateClosed(name, f"{why}; a probe failed: {error}") from None
             raise
-        await self._succeeded(name, record.installation)
+        except EgressRefused:
+            raise
+        except Permanent:  # a target that says no is there
+            await self._succeeded(name, record.installation, is_probe=is_probe)
+            raise
+        await self._succeeded(name, record.installation, is_probe=is_probe)
         return result
 
     def earn(self, name: str) -> None:
@@ -191,13 +204,13 @@ class Gatekeeper:
             gate = Gate(name=name, kind="breaker", seconds=seconds, reason=reason, behind=0)
             await self._close(gate)
 
-    async def _succeeded(self, name: str, whose: str) -> None:
+    async def _succeeded(self, name: str, whose: str, *, is_probe: bool) -> None:
         if name in self._windows:  # a target that never failed is not counted
             now = self._clock.monotonic()
             self._windows.of(name, now).add(ok=True, at=now, whose=whose)
-        if self.closed(name) is not None:
+        if is_probe:
             log.info("gate.opened", gate=name)
-            del self._closed[name]
+            self._closed.pop(name, None)
             await self._gates.open(name)
 
     async def _close(self, gate: Gate) -> None:

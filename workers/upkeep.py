@@ -95,7 +95,8 @@ async def _looked_at(webhook_id: str, tools: Tools) -> float | None:
         log.warning("token.not_refreshed", installation=webhook_id, reason=str(error))
         return tools.clock.now() + MUCH_LATER.total_seconds()
     except Transient as busy:
-        return tools.clock.now() + (busy.after or AGAIN).total_seconds()
+        spread = 1 + tools.chance.fraction()  # all installations meet the same pause
+        return tools.clock.now() + spread * (busy.after or AGAIN).total_seconds()
     return next_look_at(provider, tokens, tools.chance.fraction())
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.errors import HandlerUnavailable
+from shared.errors import GateClosed, HandlerUnavailable
 from shared.model.outcomes import Done, Ignored
 from shared.storage.connection import Store
 from tests.contracts.token_builders import Bench
@@ -42,6 +44,23 @@ async def test_a_second_one_waits_and_marks_no_failure(
     assert before == during
     assert isinstance(later, Done)
     assert "registered" == (await bench.now()).status
+
+
+async def test_one_that_waits_behind_a_gate_marks_no_failure(
+    store: Store, tmp_path: Path
+) -> None:
+    """Nobody was asked, so nobody has refused."""
+    (tmp_path / "handlers.py").write_text(
+        "async def webhook(ctx, request): ...\nasync def register(ctx, webhook_url): ..."
+    )
+    bench = await Bench(store).open()
+    tools = bench.worker(folders={"acme": tmp_path})
+    before = (await bench.now()).status
+    await tools.gates.pause("handler:acme", timedelta(seconds=30), "while it is being moved")
+    with pytest.raises(GateClosed):
+        await registration(asked_for(bench), tools)
+
+    assert before == (await bench.now()).status
 
 
 async def test_what_fails_gives_its_turn_back(bench: Bench) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from shared.clock import SystemChance
 from shared.errors import ProviderBusy, ProviderRefused, UnknownOutcome
 from shared.model.calls import HttpAnswer
 from shared.storage import keys
@@ -133,6 +135,23 @@ class TestUpkeep:
         assert looked is not None
         assert 0 < looked - OVER <= wait
         assert [] == await bench.told()
+
+    async def test_comes_again_at_a_drawn_moment_after_a_pause(self, bench: Bench) -> None:
+        """All installations of an integration meet the same one, and must not come back together."""
+
+        class Half(SystemChance):
+            def fraction(self) -> float:
+                return 0.5
+
+        bench.clock.at = OVER
+        tools = bench.worker(chance=Half())
+        gate = "provider:acme/acme.example"
+        await tools.gates.pause(gate, timedelta(seconds=60), "because it asked")
+
+        await look_after(tools)
+
+        assert OVER + 90 == await next_look(bench)
+        assert [] == bench.provider.calls
 
     async def test_has_nothing_to_do_for_tokens_that_last(self, store: Store) -> None:
         bench = await Bench(store).open()

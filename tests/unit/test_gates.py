@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from shared.errors import GateClosed, HandlerUnavailable, Permanent, ProviderBusy, Transient
+from shared.errors import (
+    EgressRefused,
+    GateClosed,
+    HandlerUnavailable,
+    Permanent,
+    ProviderBusy,
+    Transient,
+)
 from shared.model.calls import HttpAnswer, HttpCall
 from shared.model.gates import Gate, GateKind
 from shared.model.jobs import Record
@@ -164,6 +171,27 @@ class TestAProbe:
         assert ["GateClosed"] == await closed.call(record=probe)
         assert [] == closed.gates.opened
 
+    async def test_that_is_refused_for_good_opens_the_gate_too(
+        self, closed: Scene, probe: Record
+    ) -> None:
+        """A target that says no is there; nothing was said where the address may not be called."""
+        closed.target.error = EgressRefused("10.0.0.1")
+        forbidden = (await closed.call(record=probe), list(closed.gates.opened))
+        closed.target.error = Permanent("410")
+
+        assert (["EgressRefused"], []) == forbidden
+        assert (["Permanent"], [BOT]) == (await closed.call(record=probe), closed.gates.opened)
+
+    async def test_opens_the_gate_for_a_worker_that_has_not_heard_of_it(
+        self, scene: Scene, probe: Record
+    ) -> None:
+        """It has just started."""
+        await scene.call(record=probe)
+        scene.target.error = HandlerUnavailable("502")
+
+        assert [BOT] == scene.gates.opened
+        assert ["GateClosed"] == await scene.call(record=probe)
+
     async def test_for_another_gate_opens_nothing(self, closed: Scene) -> None:
         closed.target.error = None
 
@@ -171,6 +199,22 @@ class TestAProbe:
 
 
 class TestAPause:
+    async def test_made_by_hand_is_not_ended_by_a_call_that_was_under_way(
+        self, scene: Scene
+    ) -> None:
+        scene.target.error = HandlerUnavailable("502")
+        await scene.call()
+        scene.target.error = None
+
+        async def closed_meanwhile() -> str:
+            await scene.keeper.pause(BOT, timedelta(hours=1), "because an operator closed it")
+            return "answered"
+
+        await scene.keeper.through(BOT, RECORD, closed_meanwhile)
+
+        assert [] == scene.gates.opened
+        assert ["GateClosed"] == await scene.call()
+
     async def test_that_is_asked_for_a_day_stops_all_for_a_minute(self, scene: Scene) -> None:
         """It may be about this one event; the record itself waits the day."""
         scene.target.error = HandlerUnavailable("429", timedelta(days=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.errors import Permanent, Transient
+from shared.errors import GateClosed, Permanent, Transient
 from shared.model.outcomes import Done, Ignored, Outcome
 from workers.installed import installed
 from workers.runtime import registrar_of
@@ -36,6 +36,8 @@ async def _registered(claim: Claim, tools: Tools) -> Outcome:
             await registrar.registration(
                 claim.record, owner, "register", webhook_url(owner, tools)
             )
+        except GateClosed:  # nobody was asked
+            raise
         except (Permanent, Transient) as error:
             await tools.installations.update(
                 webhook_id, status="registration_failed", status_reason=str(error)
