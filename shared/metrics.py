@@ -53,7 +53,7 @@ COUNTED: Final[tuple[Metric, ...]] = (
 )  # fmt: skip
 SHOWN: Final[tuple[Metric, ...]] = (
     Metric("records_total", "counter", ("what",), "records that were accepted, and that ended: done, ignored or dead"),
-    Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away with 503: memory, depth or waiting"),
+    Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away: memory, depth, lane or waiting"),
     Metric("queue_records", "gauge", ("state",), "records per state"),
     Metric("queue_bytes", "gauge", ("state",), "stored body bytes per state"),
     Metric("oldest_ready_seconds", "gauge", (), "age of the oldest record that is ready"),

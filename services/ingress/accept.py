@@ -113,7 +113,7 @@ async def store(ports: IngressPorts, raw: RawRequest, to: Admission) -> Accepted
     accepted = await ports.ledger.accept(as_accept(raw, to))
     ports.reach("accept.stored")
     if accepted.status == "full":
-        raise queue_full(ports)
+        raise queue_full(ports, accepted)
     return accepted
 
 
@@ -130,10 +130,11 @@ def as_accept(raw: RawRequest, to: Admission) -> Accept:
     )
 
 
-def queue_full(ports: IngressPorts) -> Refusal:
-    """What to say when the ledger has no room; it is counted."""
-    ports.refused["depth"] += 1
-    return _too_full("the queue is full", ports)
+def queue_full(ports: IngressPorts, accepted: Accepted) -> Refusal:
+    """What to say when the ledger has no room, or none for so many of one lane; it is counted."""
+    ports.refused["lane" if accepted.is_crowded else "depth"] += 1
+    why = "too many of these wait already" if accepted.is_crowded else "the queue is full"
+    return _too_full(why, ports)
 
 
 def _too_full(why: str, ports: IngressPorts) -> Refusal:

@@ -157,8 +157,9 @@ class ShortWebhooks:
         return known[1]
 
     def _refused(self, outcome: Accepted | Exception, id: str, route: str) -> web.Response:
-        error = outcome if isinstance(outcome, Exception) else accept.queue_full(self._ports)
-        made = answer_to(error, self._edge, id, route)
+        if isinstance(outcome, Accepted):
+            outcome = accept.queue_full(self._ports, outcome)
+        made = answer_to(outcome, self._edge, id, route)
         stamp(self._edge, id, made)
         assert isinstance(made, web.Response)
         return made

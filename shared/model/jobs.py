@@ -100,6 +100,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
     status: Literal["stored", "duplicate", "revived", "full"]
     id: str
+    is_crowded: bool = False  # full for its own lane alone
 
 
 class Page(Struct, frozen=True, kw_only=True):

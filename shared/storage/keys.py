@@ -18,6 +18,7 @@ duty                               string  the worker that tries them; expires
 due                                zset    tickets of retrying records by due time (ms)
 leases                             zset    ids of leased records by expiry (ms)
 lanes                              hash    LANE: virtual time of its last ticket
+lanes-open                         hash    n:LANE, b:LANE: open records of a lane, and the bytes of their bodies
 vtime                              string  virtual time of the last claim
 totals                             hash    counters that only grow: accepted, done, refused_memory, …
 throughput:MINUTE                  hash    the same counters for one minute; expires

@@ -77,7 +77,7 @@ class Ledger:
         reply = await self._store.scripts.run_fast("accept", args)
         accepted = [Accepted(status="stored", id=one.id) for one in accepts]
         for place, status, id in zip(reply[::3], reply[1::3], reply[2::3], strict=True):
-            accepted[place - 1] = Accepted(status=_text(status), id=_text(id))  # type: ignore[arg-type]
+            accepted[place - 1] = _accepted(_text(status), _text(id))
         return accepted
 
     async def claim(
@@ -109,7 +109,7 @@ class Ledger:
 
         False too where what was found is somebody else's by now: the record is ready again, no attempt counted.
         """
-        flat: list[Part] = [len(endings)]
+        flat: list[Part] = [self._limits.records, self._limits.bytes, len(endings)]
         for one in endings:
             flat += (one.id, one.epoch, *_said(one))
         reply = await self._store.scripts.run_fast("settle", flat)
@@ -133,6 +133,8 @@ class Ledger:
             record.integration,
             int(may_park),
             MOST_PARKED,
+            self._limits.records,
+            self._limits.bytes,
         ]
         args.append(len(slices))
         for identifier, body, *only in slices:
@@ -288,6 +290,12 @@ def bound(reply: list[Any]) -> tuple[int, list[str]]:
             raise Conflict("the connect flow was replaced by a newer one, or has ended")
         case _:
             raise LeaseLost(said)
+
+
+def _accepted(status: str, id: str) -> Accepted:
+    if status == "crowded":
+        return Accepted(status="full", id=id, is_crowded=True)
+    return Accepted(status=status, id=id)  # type: ignore[arg-type]
 
 
 def _was(id: str, reply: list[bytes]) -> str:

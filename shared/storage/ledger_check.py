@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from shared.model.jobs import STATES
+from shared.model.jobs import OPEN, STATES
 from shared.storage import keys
 from shared.storage.ledger import DEDUPE_LIFETIME
 
@@ -75,6 +75,8 @@ async def soundness(store: Store) -> Soundness:
     await look.at_totals()
     moving: list[str] = [one for one in STATES if not await look.at_bytes(one)]
     moving += [f"events:{bot}" for bot in await look.bots() if not await look.at_stream(bot)]
+    if not await look.at_lanes():
+        moving.append("lanes")
     if not await look.at_all_streams():
         moving.append("events")
     return Soundness(
@@ -160,6 +162,44 @@ class _Look:
                 found = await pipe.execute()
             sizes.update(zip(ids, (int(one or 0) for one in found), strict=True))
         return sum(sizes.values())
+
+    async def at_lanes(self) -> bool:
+        """Whether what is open stood still long enough to be added up by lane."""
+        for _ in range(_LOOKS):
+            before = await self._lanes()
+            found: dict[bytes, int] = defaultdict(int)
+            for state in sorted(OPEN):
+                async for members in self._scores(f"state:{state}"):
+                    for lane, size in await self._lanes_of([id for id, _ in members]):
+                        found[b"n:" + lane] += 1
+                        found[b"b:" + lane] += size
+            if before == await self._lanes():
+                for name in sorted(before[0].keys() | found.keys()):
+                    if before[0].get(name, 0) != found[name]:
+                        self.sentences.add(
+                            f"{name.decode()} counts {before[0].get(name, 0)}, but what is open there {found[name]}"
+                        )
+                return True
+        return False
+
+    async def _lanes(self) -> tuple[dict[bytes, int], object]:
+        """What is said; and what changes with every move of what is open, so that moves that cancel out are noticed."""
+        async with self._store.redis.pipeline() as pipe:
+            pipe.hgetall(keys.key("lanes-open"))
+            pipe.hgetall(keys.key("totals"))
+            pipe.hgetall(keys.key("lanes"))
+            pipe.get(keys.key("vtime"))
+            for state in STATES:
+                pipe.zcard(keys.key("state", state))
+            rows, *moves = await pipe.execute()
+        return {name: int(value) for name, value in rows.items()}, moves
+
+    async def _lanes_of(self, ids: Sequence[str]) -> list[tuple[bytes, int]]:
+        async with self._store.redis.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hmget(keys.key("record", id), ["lane", "bytes"])
+            rows = await pipe.execute()
+        return [(lane or b"", int(size or 0)) for lane, size in rows]
 
     async def bots(self) -> list[str]:
         """Those whose stream was seen, or is counted."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NO_SKEW = "local SKEW = 0"
 _NAME = re.compile(r"^local function (\w+)", re.MULTILINE)
 # Files that are no scripts: put in front of those that call their functions.
-_PARTS = ("binding", "gates", "objects", "streams")
+_PARTS = ("binding", "gates", "lanes", "objects", "streams")
 # What finishes work must go on in a store that is full, else nothing would ever become free again. A worker may write
 # whatever its jobs ask for; these are for everybody.
 _FINISHING = frozenset({

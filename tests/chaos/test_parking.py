@@ -67,7 +67,7 @@ class Scene:
         blind = source("route").replace(LOOKS_UP, "{}")
         assert blind != source("route")
         record = claim.record
-        args = [record.id, record.epoch, "linear", 1, 1000, 1, "X", b""]
+        args = [record.id, record.epoch, "linear", 1, 1000, 10**6, 1 << 32, 1, "X", b"", ""]
         await self.redis.eval(blind, 1, keys.prefix(), *args)
         return None
 

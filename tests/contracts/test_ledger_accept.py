@@ -10,7 +10,7 @@ from shared.errors import Conflict
 from shared.model.jobs import Accepted
 from shared.storage.connection import Store
 from shared.storage.ledger import Limits
-from tests.contracts.ledger_builders import BODY, Bench, an_accept
+from tests.contracts.ledger_builders import BODY, OPEN, Bench, an_accept
 
 
 async def test_a_request_is_stored_with_its_body_and_can_be_claimed_at_once(
@@ -135,17 +135,19 @@ class TestAFullLedger:
     async def test_refuses_by_number(self, store: Store) -> None:
         bench = Bench(store, Limits(records=2))
 
-        said = await bench.accept("req_1", "req_2", "req_3")
+        said = await bench.ledger.accept(
+            [an_accept(f"req_{n}", lane=f"lane{n}") for n in (1, 2, 3)]
+        )
 
         assert ["stored", "stored", "full"] == [one.status for one in said]
         assert await bench.ledger.show("req_3") is None
 
     async def test_refuses_by_bytes_but_takes_what_still_fits(self, store: Store) -> None:
-        bench = Bench(store, Limits(bytes=10))
+        bench = Bench(store, Limits(bytes=2 * OPEN + 10))
         bodies = {"req_1": b"12345678", "req_2": b"123", "req_3": b"12"}
 
         said = await bench.ledger.accept(
-            [an_accept(id, body=body) for id, body in bodies.items()]
+            [an_accept(id, body=body, lane=id) for id, body in bodies.items()]
         )
 
         assert ["stored", "full", "stored"] == [one.status for one in said]

@@ -57,7 +57,7 @@ class Behind:
         self.stored: list[RawRequest] = []
         self.remembers = remembers
         self.status, self.fails, self.breaks, self.is_full = "stored", False, False, False
-        self.is_crowded = False
+        self.is_crowded = self.lane_is_full = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.submitted = 0  # which came the short way
@@ -74,7 +74,7 @@ class Behind:
             self.stored.append(msgspec.msgpack.decode(one.body, type=RawRequest))
         if self._future is not None and self.reply is not None:
             self._future.set_result(self.reply)
-        return Accepted(status=self.status, id=one.id)  # type: ignore[arg-type]
+        return Accepted(status=self.status, id=one.id, is_crowded=self.lane_is_full)  # type: ignore[arg-type]
 
     def submit(self, one: Accept, then: Outcome) -> None:
         self.submitted += 1

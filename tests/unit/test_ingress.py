@@ -130,6 +130,14 @@ class TestA2xx:
                 after.add(int(answer.headers["Retry-After"]))
         assert 5 <= min(after) < max(after) <= 30
 
+    async def test_says_where_only_those_of_one_lane_are_too_many(self, door, behind):
+        """However it comes."""
+        behind.status, behind.lane_is_full, hook = "full", True, "/integration/global/acme"
+        async with door.post(hook, data=b"x") as plain, door.get(hook) as other:
+            told = [(one.status, (await one.json())["message"]) for one in (plain, other)]
+
+        assert [(503, "too many of these wait already")] * 2 == told
+
     async def test_is_not_given_to_a_webhook_while_too_many_wait(self, door, behind):
         """However it comes: nothing of its body is read."""
         behind.is_crowded, hook = True, "/integration/global/acme"

@@ -1,21 +1,11 @@
 -- accept(most records, most bytes, dedupe lifetime ms, n, k, then k sorts: job, integration, lane, installation, bot;
 --        then per request: id, its sort (from 1), dedupe key, body) -> {place (from 1), status, id, …}
--- Stores every request or says why not: duplicate | revived | full. Calling twice with the same id is one request.
+-- Stores every request or says why not: duplicate | revived | full | crowded (its own lane has its share). Calling twice with the same id is one request.
 -- Each command costs more than what it does, so whatever the requests have in common is asked and written once.
 local most, most_bytes, lifetime, n, sorts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local FIRST, SORT, SIZE = 6 + sorts * 5, 1, 4
 local TOGETHER = 500 -- records whose texts are written in one command; Lua hands on some thousands of arguments
-local replies, stored, again = {}, 0, 0
-
--- The records and bytes that are open. The keys are counted first: a record has two at least, so where there are fewer than
--- *most*, its number does not matter.
-local function open_load()
-  local open, records, bytes = {'ready', 'leased', 'retrying', 'waiting', 'parked'}, 0, 0
-  for _, size in ipairs(redis.call('HMGET', P .. 'bytes', unpack(open))) do bytes = bytes + tonumber(size or 0) end
-  if redis.call('DBSIZE') + n <= most then return 0, bytes end
-  for _, state in ipairs(open) do records = records + redis.call('ZCARD', P .. 'state:' .. state) end
-  return records, bytes
-end
+local replies, stored, stored_bytes, again = {}, 0, 0, 0
 
 -- True when *id*, or a delivery it was split into, was dead and is ready again.
 local function revived(id)
@@ -58,18 +48,38 @@ local function known_as(id, dedupe)
   return revived(first) and 'revived' or 'duplicate', first
 end
 
+-- No room: full, or crowded where its own lane has its share of what is free. What is open is counted only where it may matter:
+-- a record has two keys at least, so there are no more than half as many.
+local records, bytes, is_counted = redis.call('DBSIZE') / 2, 0, false
+for _, size in ipairs(redis.call('HMGET', P .. 'bytes', 'ready', 'leased', 'retrying', 'waiting', 'parked')) do
+  bytes = bytes + tonumber(size or 0)
+end
+
+local function refusal(lane, size)
+  local load, free, free_bytes = lane_load(lane), most - records, most_bytes - bytes - records * OPEN
+  if free >= 1 and free_bytes >= size + OPEN and load[1] < free and load[2] + load[1] * OPEN < free_bytes then
+    load[1], load[2] = load[1] + 1, load[2] + size
+    records, bytes = records + 1, bytes + size
+    return nil
+  end
+  if is_counted then return (free < 1 or free_bytes < size + OPEN) and 'full' or 'crowded' end
+  is_counted, records, bytes = true, open_load()
+  records, bytes = records + stored, bytes + stored_bytes
+  return refusal(lane, size)
+end
+
 look_up()
-local records, bytes = open_load()
 local fresh, tickets = {}, {}
 for i = 1, n do
   local a = FIRST + (i - 1) * SIZE
   local id, dedupe, size = ARGV[a], ARGV[a + 2], #ARGV[a + 3]
   local status, known = known_as(id, dedupe)
-  if not status and (records >= most or bytes + size > most_bytes) then status, known = 'full', '' end
+  local lane = ARGV[3 + ARGV[a + SORT] * 5]
+  if not status then status, known = refusal(lane, size), '' end
   if not status then
-    records, bytes, stored = records + 1, bytes + size, stored + 1
+    stored, stored_bytes = stored + 1, stored_bytes + size
     ids[id], copies[dedupe] = true, id
-    fresh[stored], tickets[stored] = a, {id, ARGV[3 + ARGV[a + SORT] * 5]}
+    fresh[stored], tickets[stored] = a, {id, lane}
   elseif status ~= 'stored' then
     if status == 'revived' then again = again + 1 end
     replies[#replies + 1], replies[#replies + 2], replies[#replies + 3] = i, status, known
@@ -115,7 +125,7 @@ if stored > 0 then
       write(texts, firsts)
       texts, firsts = {}, {}
     end
-    moving(id, nil, 'ready', now, #body)
+    moving(id, nil, 'ready', now, #body, tickets[i][2])
   end
   moved()
   enqueue_all(tickets)

@@ -28,8 +28,8 @@ redis.call('SET', flow, ARGV[5], 'KEEPTTL')
 if redis.call('EXISTS', P .. 'link:' .. ARGV[6]) == 1 then
   redis.call('SET', P .. 'link:' .. ARGV[6], ARGV[7], 'KEEPTTL')
 end
-local r = redis.call('HMGET', record(ARGV[1]), 'at', 'bytes')
-move(ARGV[1], 'leased', 'done', r[1], tonumber(r[2]))
+local r = redis.call('HMGET', record(ARGV[1]), 'at', 'bytes', 'lane')
+move(ARGV[1], 'leased', 'done', r[1], tonumber(r[2]), r[3])
 redis.call('HSET', record(ARGV[1]), 'state', 'done', 'changed', NOW, 'reason', 'connected')
 redis.call('ZREM', P .. 'leases', ARGV[1])
 without_ticket(ARGV[1])

@@ -41,9 +41,11 @@ local function release(integration, identifier, installation)
   local order, released = P .. 'order:' .. installation, 0
   local busy = redis.call('ZCARD', order) > 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', parked, from, '+inf')) do
-    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'seq')
+    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'seq', 'lane')
     redis.call('ZREM', parked, id)
     if r[1] == 'parked' then
+      charge(r[5], -1, -tonumber(r[3]))
+      charge(installation, 1, tonumber(r[3]))
       redis.call('HSET', record(id), 'job', 'delivery', 'installation', installation, 'bot', bot,
         'lane', installation, 'ordered', 1)
       redis.call('ZADD', order, r[4], id)
@@ -57,6 +59,7 @@ local function release(integration, identifier, installation)
       released = released + 1
     end
   end
+  charged()
   if released > 0 then wake() end
   return released
 end

@@ -28,7 +28,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIM
   if r[1] == 'leased' then
     local crashes = redis.call('HINCRBY', record(id), 'crashes', 1)
     if crashes >= most_crashes then
-      move(id, 'leased', 'dead', r[2], tonumber(r[3]))
+      move(id, 'leased', 'dead', r[2], tonumber(r[3]), r[4])
       redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
         'reason', 'its worker stopped without an answer ' .. crashes .. ' times')
       without_ticket(id)

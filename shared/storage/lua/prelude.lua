@@ -12,20 +12,48 @@ end
 
 local function record(id) return P .. 'record:' .. id end
 
--- Moves a record between the indexes; the caller sets its other fields.
-local function move(id, from, to, at, bytes)
+local IS_OPEN = {ready = true, leased = true, retrying = true, waiting = true, parked = true}
+
+-- What is open takes room of its lane, which has *n* records more, or less: collect with `charge`, write with `charged`.
+local charges = {}
+
+local function charge(lane, n, bytes)
+  local c = charges[lane]
+  if c then c[1], c[2] = c[1] + n, c[2] + bytes else charges[lane] = {n, bytes} end
+end
+
+local function charged()
+  for lane, c in pairs(charges) do
+    if redis.call('HINCRBY', P .. 'lanes-open', 'n:' .. lane, c[1]) <= 0 then
+      redis.call('HDEL', P .. 'lanes-open', 'n:' .. lane, 'b:' .. lane)
+    elseif c[2] ~= 0 then
+      redis.call('HINCRBY', P .. 'lanes-open', 'b:' .. lane, c[2])
+    end
+  end
+  charges = {}
+end
+
+local function charge_for(from, to, bytes, lane)
+  if IS_OPEN[to] and not IS_OPEN[from] then charge(lane, 1, bytes)
+  elseif IS_OPEN[from] and not IS_OPEN[to] then charge(lane, -1, -bytes) end
+end
+
+-- Moves a record between the indexes; the caller sets its other fields. Its lane is asked for where it becomes open or closed.
+local function move(id, from, to, at, bytes, lane)
   if from then
     redis.call('ZREM', P .. 'state:' .. from, id)
     redis.call('HINCRBY', P .. 'bytes', from, -bytes)
   end
   redis.call('ZADD', P .. 'state:' .. to, at, id)
   redis.call('HINCRBY', P .. 'bytes', to, bytes)
+  charge_for(from or '', to, bytes, lane)
+  charged()
 end
 
 -- The same for many records in a few commands: collect with `moving`, write with `moved`.
 local added, removed, grown = {}, {}, {}
 
-local function moving(id, from, to, at, bytes)
+local function moving(id, from, to, at, bytes, lane)
   if from then
     local gone = removed[from] or {}
     removed[from], gone[#gone + 1] = gone, id
@@ -35,12 +63,14 @@ local function moving(id, from, to, at, bytes)
   local n = #come
   added[to], come[n + 1], come[n + 2] = come, at, id
   grown[to] = (grown[to] or 0) + bytes
+  charge_for(from or '', to, bytes, lane)
 end
 
 local function moved()
   for state, ids in pairs(removed) do redis.call('ZREM', P .. 'state:' .. state, unpack(ids)) end
   for state, members in pairs(added) do redis.call('ZADD', P .. 'state:' .. state, unpack(members)) end
   for state, bytes in pairs(grown) do redis.call('HINCRBY', P .. 'bytes', state, bytes) end
+  charged()
 end
 
 -- Puts tickets into arq's queue, {id, lane} each. Lanes take turns: a lane's next ticket comes one step of
@@ -105,7 +135,7 @@ end
 
 -- Makes a record ready again from whatever state it is in.
 local function ready(id, from, at, bytes, lane)
-  move(id, from, 'ready', at, bytes)
+  move(id, from, 'ready', at, bytes, lane)
   redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '')
   ticket(id)
   enqueue(id, lane)

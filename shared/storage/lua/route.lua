@@ -1,14 +1,14 @@
--- route(id, epoch, integration, may park 0|1, most parked, n, then per slice: identifier, body or '', its only owner or '')
+-- route(id, epoch, integration, may park 0|1, most parked, most records, most bytes, n, then per slice: identifier, body or '', its only owner or '')
 --   -> {self, installation, identifier} | {nobody} | {parked} | {split, deliveries} | {lost}
 -- Looks up who owns each slice and, in the same breath, parks what nobody owns. One slice for one installation stays one record.
 local id, epoch, integration, may_park = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local most_parked, n = tonumber(ARGV[5]), tonumber(ARGV[6])
+local most_parked, most, most_bytes, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not holds(id, epoch) then return {'lost'} end
 
-local r = redis.call('HMGET', record(id), 'at', 'bytes', 'seq')
+local r = redis.call('HMGET', record(id), 'at', 'bytes', 'seq', 'lane')
 local plan = {}
 for i = 0, n - 1 do
-  local identifier, body, only = ARGV[7 + i * 3], ARGV[8 + i * 3], ARGV[9 + i * 3]
+  local identifier, body, only = ARGV[9 + i * 3], ARGV[10 + i * 3], ARGV[11 + i * 3]
   local owners = redis.call('SMEMBERS', identifier_key(integration, identifier))
   table.sort(owners)
   for _, owner in ipairs(owners) do
@@ -35,12 +35,17 @@ end
 if #plan == 1 and plan[1][2] == '' then
   local identifier, owner = plan[1][1], plan[1][3]
   if owner ~= '' then
+    if r[4] ~= owner then
+      charge(r[4], -1, -tonumber(r[2]))
+      charge(owner, 1, tonumber(r[2]))
+      charged()
+    end
     redis.call('HSET', record(id), 'job', 'delivery', 'identifier', identifier,
       'installation', owner, 'bot', bot_of(owner), 'lane', owner)
     return {'self', owner, identifier}
   end
   redis.call('HSET', record(id), 'identifier', identifier)
-  move(id, 'leased', park(id, identifier, r[1], r[2], r[3]), r[1], tonumber(r[2]))
+  move(id, 'leased', park(id, identifier, r[1], r[2], r[3]), r[1], tonumber(r[2]), r[4])
   redis.call('ZREM', P .. 'leases', id)
   without_ticket(id)
   return {'parked'}
@@ -78,15 +83,16 @@ end
 
 -- False when *child* is on its way; else nothing is left of its former life but its epoch and its count of replays.
 local function cleared(child)
-  local c = redis.call('HMGET', record(child), 'state', 'bytes', 'identifier')
+  local c = redis.call('HMGET', record(child), 'state', 'bytes', 'identifier', 'lane')
   if not c[1] then return true end
   if c[1] ~= 'parked' and c[1] ~= 'done' and c[1] ~= 'ignored' and c[1] ~= 'dead' then return false end
   redis.call('ZREM', parked_key(integration, c[3]), child)
   redis.call('ZREM', P .. 'state:' .. c[1], child)
   redis.call('HINCRBY', P .. 'bytes', c[1], -tonumber(c[2]))
+  charge_for(c[1], '', tonumber(c[2]), c[4])
   redis.call('HINCRBY', record(child), 'replays', 1)
   redis.call('HSET', record(child), 'attempts', 0, 'crashes', 0)
-  redis.call('HDEL', record(child), 'ordered', 'probe', 'passed')
+  redis.call('HDEL', record(child), 'ordered', 'probe', 'passed', 'waits')
   return true
 end
 
@@ -97,10 +103,16 @@ local function send(child, identifier, body, owner)
     'integration', integration, 'identifier', identifier, 'parent', id, 'installation', owner)
   if owner ~= '' then
     redis.call('HSET', record(child), 'bot', bot_of(owner), 'lane', owner)
+    if is_loud(owner, most, most_bytes, 1, #body) then
+      move(child, nil, 'dead', r[1], #body, owner)
+      redis.call('HSET', record(child), 'state', 'dead', 'reason', 'too much waits already for ' .. owner)
+      return count('dead', 1)
+    end
     ready(child, nil, r[1], #body, owner)
+    has_more(owner, 1, #body)
   else
     redis.call('HSET', record(child), 'lane', integration)
-    move(child, nil, park(child, identifier, r[1], #body, r[3]), r[1], #body)
+    move(child, nil, park(child, identifier, r[1], #body, r[3]), r[1], #body, integration)
   end
 end
 
@@ -108,7 +120,7 @@ for _, part in ipairs(plan) do
   local child = child_for(part[1], part[3])
   if cleared(child) then send(child, part[1], part[2], part[3]) end
 end
-move(id, 'leased', 'done', r[1], tonumber(r[2]))
+move(id, 'leased', 'done', r[1], tonumber(r[2]), r[4])
 redis.call('HSET', record(id), 'state', 'done', 'changed', NOW, 'deliveries', #plan,
   'reason', 'split into ' .. #plan .. ' deliveries')
 redis.call('ZREM', P .. 'leases', id)

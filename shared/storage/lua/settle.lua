@@ -1,14 +1,16 @@
--- settle(n, then per record: id, epoch, end, reason, and what that end needs) -> {1 | 0, …}
+-- settle(most records, most bytes, n, then per record: id, epoch, end, reason, and what that end needs) -> {1 | 0, …}
 -- Ends a lease: done | ignored | dead close the record; told (bot, event) and found (bot, event, integration, identifier,
 -- installation, 1 where others may have it too) close it as done with an event in the bot's stream; retry (delay ms) brings it back
 -- after that time, release at once without counting an attempt, wait (gate, delay ms) puts it behind a gate, or without one brings it back after that time, no attempt counted. 0 is a lost lease: nothing was
--- written. So is a `found` that is somebody else's by now: it goes round again.
+-- written. So is a `found` that is somebody else's by now: it goes round again. What should come again or wait is dead instead where
+-- its lane holds too much.
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
+local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local replies, closed, leases, gone, owners_of = {}, {}, {}, {}, {}
 local woken, answered = false, {} -- answered: how many of those that a gate let through, by gate
 
 local function close(id, state, reason, r, ...)
-  moving(id, 'leased', state, r[3], tonumber(r[4]))
+  moving(id, 'leased', state, r[3], tonumber(r[4]), r[8])
   -- Most end without a reason, and what does not change is not written.
   if reason == '' and (r[5] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
   else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
@@ -42,15 +44,23 @@ local function retry(id, reason, delay, r)
 end
 
 local function release(id, r)
-  ready(id, 'leased', r[3], tonumber(r[4]), redis.call('HGET', record(id), 'lane'))
+  ready(id, 'leased', r[3], tonumber(r[4]), r[8])
   woken = true
 end
 
-local at = 2
-for i = 1, tonumber(ARGV[1]) do
+-- Ends as dead what would come again, or wait, where too much of its lane is open already.
+local function is_given_up(id, r)
+  if not is_loud(r[8], most, most_bytes, 0, 0) then return false end
+  give_up(id, r[8], r[3], tonumber(r[4]))
+  if r[6] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  return true
+end
+
+local at = 4
+for i = 1, tonumber(ARGV[3]) do
   local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
   at = a + (NEEDS[outcome] or 0)
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'reason', 'ordered', 'passed')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'reason', 'ordered', 'passed', 'lane')
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
@@ -67,6 +77,7 @@ for i = 1, tonumber(ARGV[1]) do
     elseif outcome == 'told' then
       tell(ARGV[a], ARGV[a + 1])
       close(id, 'done', reason, r)
+    elseif (outcome == 'retry' or outcome == 'wait') and is_given_up(id, r) then -- it has ended
     elseif outcome == 'retry' then
       retry(id, reason, tonumber(ARGV[a]), r)
       closed['retried'] = (closed['retried'] or 0) + 1

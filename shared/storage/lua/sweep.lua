@@ -74,7 +74,7 @@ end
 local function unpark(id, reason)
   local r = redis.call('HMGET', record(id), 'at', 'bytes', 'integration', 'identifier', 'lane')
   redis.call('ZREM', parked_key(r[3], r[4]), id)
-  move(id, 'parked', 'dead', r[1], tonumber(r[2]))
+  move(id, 'parked', 'dead', r[1], tonumber(r[2]), r[5])
   redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', (string.gsub(reason, '@', function() return r[4] end)))
   unmatched = unmatched + 1
   return tonumber(r[2])
@@ -84,12 +84,12 @@ end
 local function end_waiting(age)
   local left = most
   for _, id in ipairs(old('waiting', age)) do
-    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'changed', 'waits', 'reason', 'ordered', 'installation', 'state')
+    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'changed', 'waits', 'reason', 'ordered', 'installation', 'state', 'lane')
     -- The one before it in its order may have let it go just now.
     if left > 0 and r[8] == 'waiting' and tonumber(r[4] or r[3]) <= NOW - age then
       left_behind(id)
       redis.call('HDEL', record(id), 'gate', 'waits', 'ordered')
-      move(id, 'waiting', 'dead', r[1], tonumber(r[2]))
+      move(id, 'waiting', 'dead', r[1], tonumber(r[2]), r[9])
       redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', 'it waited too long: ' .. (r[5] or ''))
       without_ticket(id)
       if r[6] then next_in_order(id, r[7]) end
