@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from shared.model.requests import RawRequest
 from shared.routing import Slice
 from shared.storage.bots import Bots
 from shared.storage.connection import Store
+from shared.storage.gates import Gates
 from shared.storage.ledger import Ledger
 from tests.contracts.token_builders import Bench
 from workers.jobs.shortcut import shortcut
@@ -41,6 +43,7 @@ async def ended(
 ) -> Done | None:
     """What the short way makes of a request that is for *parts*, T1 unless they are given."""
     worker = bench.worker()
+    await worker.gates.look()
     raw = RawRequest(
         id="req_1", door="global", name="acme", method="POST", path="/", body=body,
         received_at=0,
@@ -105,6 +108,16 @@ class TestTheLongWay:
 
     async def test_is_for_an_installation_that_is_off(self, cell: Bench) -> None:
         await cell.installations.update(cell.home.webhook_id, enabled=False)
+
+        assert None is await ended(cell)
+
+    @pytest.mark.parametrize("target", ["installation", "bot", "handler"])
+    async def test_is_for_what_stands_behind_a_gate_that_is_closed_by_hand(
+        self, cell: Bench, target: str
+    ) -> None:
+        name = {"installation": cell.home.webhook_id, "bot": "shop", "handler": "acme"}[target]
+        minute = timedelta(minutes=1)
+        await Gates(cell.store).close(f"{target}:{name}", "pause", minute, "by hand")
 
         assert None is await ended(cell)
 

@@ -35,6 +35,8 @@ async def shortcut(visit: Visit, found: list[Owned], tools: Tools) -> Outcome | 
     owner = await tools.sharing.read(place, lambda: _simple_owner(*place, tools))
     if owner is None or uninstall_in(owner.definition.uninstalls, visit.raw) is not None:
         return None
+    if tools.gates.paused(owner.gates):  # asked for each: an operator may just have closed one
+        return None
     id = owner.installation.webhook_id
     record = msgspec.structs.replace(visit.record, installation=id, identifier=part.identifier)
     found_by = Found(
