@@ -30,6 +30,7 @@ log = structlog.get_logger()
 BATCH = 64  # records per claim
 GROUP = 32  # of them begin at a time, and the store writes how they ended while the next ones work …
 SENT = 3  # … turns of the loop later: one in which they end, one in which that is collected, one in which it leaves
+DISTANCE = 0.002  # seconds between two claims, unless the first one left something
 MOMENT = 0.002  # seconds in which more slots may become free: a claim of a few costs as much as one of many
 BEAT = 5.0  # seconds between two beats
 DRAIN = 25.0  # seconds a stopping worker gives to what it has begun
@@ -73,6 +74,7 @@ class Engine(Worker):
         self.name: str = self.ctx["worker"]
         self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}
         self.nudge = asyncio.Event()
+        self.claimed = -DISTANCE  # when that was begun
         log.info("worker.started", worker=self.name, slots=self.max_jobs)
         background = [
             asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)
@@ -110,6 +112,7 @@ class Engine(Worker):
         free = self._free()
         if free <= 0:
             return None
+        self.claimed = asyncio.get_running_loop().time()
         claims, pause = await self.leases.claim(
             self.name, min(free, BATCH), alone=not self.held
         )
@@ -140,6 +143,10 @@ class Engine(Worker):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest if pause is None else min(pause, longest)):
                 await self.nudge.wait()
+        # What comes in the meantime comes along: a claim of one costs the store nearly as much as one of many.
+        left = self.claimed + DISTANCE - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
 
     def _start(self, claim: Claim) -> None:
         id = claim.record.id

@@ -33,6 +33,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "DRAIN", 0.05)
 
 
+async def until_claimed(leases: FakeLeases, times: int) -> None:
+    """Wait for so many claims."""
+    async with asyncio.timeout(5):
+        while len(leases.limits) < times:
+            await asyncio.sleep(0)
+
+
 class TestClaiming:
     async def test_is_in_batches_as_large_as_there_are_free_slots(self, jobs: Jobs) -> None:
         leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(100)))
@@ -81,7 +88,8 @@ class TestClaiming:
             await jobs.until(begun=52)
             jobs.end_all()
 
-        assert [40, 10] == leases.limits[:2]
+        assert 40 == leases.limits[0]
+        assert leases.limits[1] >= 10
 
     async def test_takes_the_few_where_no_more_become_free(self, jobs: Jobs) -> None:
         leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(41)))
@@ -120,6 +128,20 @@ class TestClaiming:
             leases.put(a_claim())
             await jobs.until(running=1)
             jobs.end("req_1")
+
+    async def test_is_for_several_that_come_shortly_after_each_other(
+        self, monkeypatch: pytest.MonkeyPatch, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        monkeypatch.setattr(engine_module, "DISTANCE", 0.2)
+        async with working(an_engine(leases, jobs.carry, max_jobs=40)):
+            await until_claimed(leases, 1)
+            for number in range(20):
+                leases.put(a_claim(f"req_{number}"))
+                await asyncio.sleep(0.001)
+            await jobs.until(running=20)
+            assert 2 == len(leases.limits)
+
+            jobs.end_all()
 
     async def test_comes_by_itself_when_something_is_due(
         self, leases: FakeLeases, jobs: Jobs
@@ -174,7 +196,10 @@ class TestAStoreThatIsAway:
 
         assert 3 == [line["event"] for line in lines].count("store.unavailable")
 
-    async def test_may_be_away_for_hours(self, leases: FakeLeases, jobs: Jobs) -> None:
+    async def test_may_be_away_for_hours(
+        self, monkeypatch: pytest.MonkeyPatch, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        monkeypatch.setattr(engine_module, "DISTANCE", 0.0)
         leases.failures.extend([StoreUnavailable("gone")] * 2000)
         leases.ready.append(a_claim())
         async with working(an_engine(leases, jobs.carry)) as task:
