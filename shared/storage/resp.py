@@ -28,7 +28,8 @@ FAILS_FOR_NOW = frozenset({
 })  # fmt: skip
 NO_ENTRY = frozenset({"NOAUTH", "NOPERM", "WRONGPASS"})
 MOST_UNDER_WAY = 50_000
-_RECONNECT_WAIT = 0.5  # seconds a call waits for a connection that is coming back
+# Seconds a call waits for a connection that is coming back. A sender's is made twice, and it is told within a second.
+_RECONNECT_WAIT = 0.4
 _NOTHING = object()
 
 

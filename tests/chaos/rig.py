@@ -66,6 +66,7 @@ class Bot:
         self.delay, self.status = 0.0, 200
         self.refuses_first = False  # the first attempt of each event
         self._refused: set[str] = set()
+        self.holds = False  # lets everybody wait, and then answers 503
         self.asked = 0
 
     async def start(self) -> str:
@@ -84,6 +85,8 @@ class Bot:
         event = await request.json()
         text = json.loads(event["payload"]["body"])["text"]
         self.asked += 1
+        if self.holds:
+            return await self._kept_waiting()
         await asyncio.sleep(self.delay)
         key = request.headers["webhook-id"]
         if self.refuses_first and key not in self._refused:
@@ -92,6 +95,11 @@ class Bot:
         if self.status == 200:
             self.got.append(Got(text, key, time.monotonic()))
         return web.Response(status=self.status)
+
+    async def _kept_waiting(self) -> web.Response:
+        while self.holds:
+            await asyncio.sleep(0.02)
+        return web.Response(status=503)
 
     def texts(self) -> Counter[str]:
         """How often each came."""
@@ -228,14 +236,29 @@ class Rig:
         )
         return made.webhook_id
 
-    def ingress(self, name: str, cwd: Path = ROOT, **environ: str) -> Program:
+    def ingress(
+        self, name: str, module: str = "services.ingress.main", cwd: Path = ROOT, **environ: str
+    ) -> Program:
         port = free_port()
         self.origins.append(f"http://127.0.0.1:{port}")
         bind = {"WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}"}
-        return self.program(name, "services.ingress.main", cwd, **bind, **environ)
+        return self.program(name, module, cwd, **bind, **environ)
 
     def worker(self, name: str, cwd: Path = ROOT, **environ: str) -> Program:
         return self.program(name, "workers.main", cwd, **environ)
+
+    async def alone(self, name: str, module: str, **environ: str) -> Program:
+        """One more program, ready, while all workers that run stand still until `again`."""
+        for one in self.workers:
+            one.signal(signal.SIGSTOP)
+        made = self.program(name, module, **environ)
+        await made.until_it_said("worker.started")
+        return made
+
+    def again(self) -> None:
+        """Workers that stood still go on."""
+        for one in self.workers:
+            one.signal(signal.SIGCONT)
 
     def program(self, name: str, module: str, cwd: Path = ROOT, **environ: str) -> Program:
         """Start the *module* that lies in *cwd*."""
@@ -264,23 +287,25 @@ class Rig:
 
     # ── Sending ──
 
-    async def send(
-        self,
-        text: str,
-        *,
-        team: str = "",
-        delivery: str | None = "",
-        to: int = 0,
-        door: str = "chaos",
-    ) -> int:
-        """One webhook, once, with the *delivery* id (its text, or None at all); its status, 0 where no answer came."""
+    async def send(self, text: str, **how: Any) -> int:
+        """The status of `answer`."""
+        return (await self.answer(text, **how))[0]
+
+    async def answer(
+        self, text: str, *, team: str = "", delivery: str | None = "", to: int = 0, door: str = "chaos"
+    ) -> tuple[int, str]:  # fmt: skip
+        """
+        One webhook, once, with the *delivery* id (its text, or None at all).
+
+        Its status, 0 where no answer came, and the `Retry-After` with it.
+        """
         body = {"team": team or f"team-{crc32(text.encode()) % 8}", "text": text}
         url = f"{self.origins[to]}/integration/global/{door}"
         headers = {} if delivery is None else {"x-delivery": delivery or text}
         with suppress(ClientError, TimeoutError, OSError):
             async with self.http.post(url, json=body, headers=headers) as answer:
-                return answer.status
-        return 0
+                return answer.status, answer.headers.get("retry-after", "")
+        return 0, ""
 
     async def insist(self, text: str, **how: Any) -> float:
         """Until it is accepted, as a provider does; returns when it was."""

@@ -18,6 +18,7 @@ from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.rig import Program, Rig, a_rig
 from tests.chaos.sizes import sizes
+from tests.chaos.tally import commands, counted, epochs_of
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -53,9 +54,15 @@ async def capacity(rig: Rig, count: int = 300) -> float:
     return count / (time.monotonic() - began)
 
 
-async def replaced(rig: Rig, seconds: int, number: int = signal.SIGKILL) -> list[Program]:
-    """Every second one of at least three workers ends by *number*, and another one takes its place."""
-    chance, ended = random.Random(seconds), []
+async def replaced(
+    rig: Rig, seconds: int, number: int = signal.SIGKILL
+) -> list[tuple[int, float]]:
+    """
+    Every second one of at least three workers ends by *number*, and another one takes its place.
+
+    Returns the exit code of each, and how many seconds after its signal it had ended.
+    """
+    chance, ends = random.Random(seconds), list[asyncio.Task[tuple[int, float]]]()
     for n in range(2):
         rig.worker(f"spare-{number}-{n}")
     for second in range(seconds):
@@ -65,9 +72,14 @@ async def replaced(rig: Rig, seconds: int, number: int = signal.SIGKILL) -> list
             continue  # those that took a place are not ready yet
         victim = rig.programs.pop(chance.choice(alive).name)
         victim.signal(number)
-        ended.append(victim)
+        ends.append(asyncio.create_task(asyncio.to_thread(end_of, victim, time.monotonic())))
         rig.worker(f"spare-{number}-{second + 2}")
-    return ended
+    return await asyncio.gather(*ends)
+
+
+def end_of(program: Program, since: float) -> tuple[int, float]:
+    """Its exit code, and how long that took."""
+    return program.process.wait(30), time.monotonic() - since
 
 
 async def replayed(rig: Rig) -> int:
@@ -89,8 +101,6 @@ class TestAWorkerKilledEverySecond:
         killing = asyncio.create_task(replaced(rig, size))
         accepted = await rig.traffic("r1-", rate, size)
         killed = await killing
-        for one in killed:
-            one.process.wait(5)
         await asyncio.sleep(0.5)
         if size < LEASE.total_seconds():
             await rig.let_leases_run_out()
@@ -114,72 +124,102 @@ class TestAWorkerKilledEverySecond:
         assert doubles <= max(10, 0.02 * len(accepted))
 
     async def test_would_lose_what_it_held_if_no_lease_ran_out(self, rig: Rig) -> None:
-        """The control: for as long as nobody takes over, what the dead one held is missing."""
-        rig.bot.delay = 1.0
-        texts = [f"held-{n}" for n in range(12)]
-        for text in texts:
-            await rig.insist(text)
-        workers = rig.workers
-        for one in workers:
-            one.kill()
-        await asyncio.sleep(1.2)
-        rig.bot.delay = 0.0
-        rig.bot.got.clear()
-        for one in workers:
-            one.launch()
-        for one in workers:
-            await one.until_it_said("worker.started")
-        before = set(rig.bot.texts())
+        """The control: the same kill, and as much time; others are at work, and what it held stays away."""
+        texts = await held(rig, "r1c-", "tests.chaos.possessive")
         await rig.let_leases_run_out()
+        await rig.insist("r1c-after")
+        await rig.all_came(["r1c-after"])
+        came, leased = set(rig.bot.texts()), await rig.count("leased")
+        await rig.let_pass(2 * 24 * 3600)
         await rig.all_came(texts)
 
-        assert set() == before
-        assert set(texts) == set(rig.bot.texts())
+        told("R1 without an end of leases (control)", held=len(texts), away=leased)
+        assert ({"r1c-after"}, len(texts)) == (came, leased)
+
+
+async def held(rig: Rig, name: str, module: str) -> list[str]:
+    """What a worker had in hand, alone, when it was killed; others are at work again."""
+    one = await rig.alone(f"{name}victim", module)
+    rig.bot.holds, before = True, rig.bot.asked
+    texts = [f"{name}{n}" for n in range(12)]
+    for text in texts:
+        await rig.insist(text)
+    async with asyncio.timeout(20):
+        while rig.bot.asked < before + len(texts):
+            await asyncio.sleep(0.02)
+    one.kill()
+    rig.bot.holds = False
+    rig.programs.pop(one.name)
+    rig.again()
+    return texts
 
 
 class TestAnIngressKilledEveryOtherSecond:
     @sizes(4, 40)
     async def test_has_stored_all_that_it_answered_2xx(self, rig: Rig, size: int) -> None:
         """The sender repeats the rest at the other one, under the same delivery id."""
-
-        async def killing() -> int:
-            victims = [rig.programs["ingress-0"], rig.programs["ingress-1"]]
-            for n in range(size // 2):
-                await asyncio.sleep(1.2)
-                victim = victims[n % 2]
-                victim.kill()
-                victim.launch()
-                await victim.until_it_said("ingress.started")
-            return size // 2
-
-        task = asyncio.create_task(killing())
+        victims = [rig.programs["ingress-0"], rig.programs["ingress-1"]]
+        task = asyncio.create_task(restarted(victims, size // 2))
         accepted = await rig.traffic("r2-", 100, size * 1.2)
-        killed = await task
+        await task
         await rig.all_came(accepted)
         came = rig.bot.texts()
 
-        told(
-            "R2", killed=killed, accepted=len(accepted), doubles=sum(came.values()) - len(came)
-        )
+        told("R2", killed=size // 2, accepted=len(accepted), doubles=sum(came.values()) - len(came))  # fmt: skip
         assert dict.fromkeys(accepted, 1) == came
+
+    async def test_would_lose_what_it_answered_before_it_was_stored(self, rig: Rig) -> None:
+        """The control: the same kill of an ingress that says yes first; a store that stands still gets its 2xx, too."""
+        hasty = rig.ingress("ingress-hasty", "tests.chaos.hasty")
+        try:
+            await hasty.until_it_said("ingress.started")
+            statuses = [await rig.send("r2c-first", to=-1)]
+            rig.server.signal(signal.SIGSTOP)
+            statuses += [await rig.send(f"r2c-{n}", to=-1) for n in range(40)]
+            rig.server.signal(signal.SIGCONT)
+            await restarted([hasty], 1)
+            await rig.insist("r2c-after")
+            await rig.all_came(["r2c-after"])
+        finally:
+            await asyncio.to_thread(rig.programs.pop("ingress-hasty").stop)
+            rig.origins.pop()
+
+        told(
+            "R2 answered before it is stored (control)",
+            accepted=len(statuses),
+            lost=len(statuses),
+        )
+        assert {200} == set(statuses)
+        assert ["r2c-after"] == list(rig.bot.texts())
+
+
+async def restarted(victims: list[Program], times: int) -> None:
+    """One after the other is killed, and started again."""
+    for n in range(times):
+        await asyncio.sleep(1.2)
+        victim = victims[n % len(victims)]
+        victim.kill()
+        victim.launch()
+        await victim.until_it_said("ingress.started")
 
 
 class TestAStoreThatIsKilled:
-    @sizes(2, 10)
+    @sizes((2, 5.0, 10.0), (10, 1.0, 3.0))
     async def test_loses_nothing_and_gets_no_2xx_while_it_is_away(
-        self, rig: Rig, size: int
+        self, rig: Rig, size: tuple[int, float, float]
     ) -> None:
         """Workers live on, and work again as soon as it is back."""
-        sending = asyncio.create_task(rig.traffic("r3-", 60, size * 1.5))
+        kills, longest_wait, longest_rest = size
+        sending = asyncio.create_task(rig.traffic("r3-", 60, kills * 1.5))
         workers = rig.workers
-        statuses: list[int] = []
+        answers: list[tuple[int, str]] = []
         waits: list[float] = []
         back: list[float] = []
-        for n in range(size):
+        for n in range(kills):
             await asyncio.sleep(0.7)
             rig.server.kill()
             began = time.monotonic()
-            statuses.append(await rig.send(f"away-{n}"))
+            answers.append(await rig.answer(f"away-{n}"))
             waits.append(time.monotonic() - began)
             await rig.server.start()
             up = time.monotonic()
@@ -189,25 +229,40 @@ class TestAStoreThatIsKilled:
         accepted = await sending
         await rig.all_came(accepted)
 
-        told("R3", kills=size, accepted=len(accepted), lost=0, longest_503=f"{max(waits):.2f} s",
+        told("R3", kills=kills, accepted=len(accepted), lost=0, longest_503=f"{max(waits):.2f} s",
              longest_until_work=f"{max(back):.2f} s")  # fmt: skip
-        assert [503] * size == statuses
-        assert max(waits) <= 1.5
-        assert max(back) <= 5.0
+        assert {(503, True)} == {(status, after.isdigit()) for status, after in answers}
+        assert max(waits) <= longest_wait
+        assert max(back) <= longest_rest
         assert [None] * len(workers) == [one.process.poll() for one in workers]
         assert {1} == {len(found) for found in rig.bot.keys_of().values()}
 
+    async def test_would_lose_all_without_its_file(self) -> None:
+        """The control: the same kill of a store without an append-only file."""
+        async with a_rig(workers=0, appendonly="no") as rig:
+            accepted = await rig.traffic("r3c-", 60, 0.5)
+            had = await rig.count("ready")
+            rig.server.kill()
+            await rig.server.start()
+            has = await rig.count("ready")
+
+        told("R3 without a file (control)", accepted=len(accepted), lost=had - has)
+        assert (len(accepted), 0) == (had, has)
+
 
 class TestAStoreThatStandsStill:
-    @sizes(3.0, 10.0)
-    async def test_gets_no_2xx_and_stores_each_once(self, rig: Rig, size: float) -> None:
+    @sizes((3.0, 10.0), (10.0, 2.5))
+    async def test_gets_no_2xx_and_stores_each_once(
+        self, rig: Rig, size: tuple[float, float]
+    ) -> None:
+        seconds, longest_wait = size
         pid = rig.server.pid
         rig.server.signal(signal.SIGSTOP)
         began = time.monotonic()
         try:
-            first = await asyncio.gather(*(rig.send(f"r8-{n}") for n in range(20)))
+            first = await asyncio.gather(*(rig.answer(f"r8-{n}") for n in range(20)))
             took = time.monotonic() - began
-            await asyncio.sleep(max(0.0, size - took))
+            await asyncio.sleep(max(0.0, seconds - took))
         finally:
             rig.server.signal(signal.SIGCONT)
         for n in range(20):
@@ -215,10 +270,10 @@ class TestAStoreThatStandsStill:
         await rig.all_came([f"r8-{n}" for n in range(20)])
         await rig.is_idle()
 
-        told("R8", seconds=size, statuses=dict(Counter(first)), slowest=f"{took:.2f} s")
+        told("R8", seconds=seconds, statuses=dict(Counter(first)), slowest=f"{took:.2f} s")
         assert pid == rig.server.pid
-        assert {503} == set(first)
-        assert took <= 6.0
+        assert {(503, True)} == {(status, after.isdigit()) for status, after in first}
+        assert took <= longest_wait
         assert dict.fromkeys((f"r8-{n}" for n in range(20)), 1) == rig.bot.texts()
 
 
@@ -286,11 +341,15 @@ def batches(texts: list[str], size: int) -> list[list[str]]:
     return [texts[first : first + size] for first in range(0, len(texts), size)]
 
 
-async def epochs_of(rig: Rig, texts: list[str]) -> list[int]:
-    """How often each of the newest records was leased."""
-    ids = await rig.store.redis.zrevrange(keys.key("state", "done"), 0, len(texts) - 1)
-    found = [await rig.store.redis.hget(keys.key("record", id.decode()), "epoch") for id in ids]  # type: ignore[misc]
-    return [int(one) for one in found]
+class TestARoutedWebhook:
+    async def test_takes_few_commands_from_its_sender_to_its_bot(self, rig: Rig) -> None:
+        """Those inside of scripts and of all that happens beside are counted, too; stock arq takes 1,051."""
+        before = await commands(rig.store)
+        await capacity(rig, 100)
+        each = (await commands(rig.store) - before) / 100
+
+        told("R28 a routed webhook", commands_each=f"{each:.1f}")
+        assert each <= 30
 
 
 class TestDeploys:
@@ -300,8 +359,7 @@ class TestDeploys:
         deploying = asyncio.create_task(replaced(rig, size, signal.SIGTERM))
         accepted = await rig.traffic("r16-", 100, size + 1)
         stopped = await deploying
-        began = time.monotonic()
-        codes = [await asyncio.to_thread(one.process.wait, 30) for one in stopped]
+        slowest = max(seconds for _, seconds in stopped)
         await rig.all_came(accepted)
         await rig.is_idle()
         came = rig.bot.texts()
@@ -309,18 +367,19 @@ class TestDeploys:
         burnt, crashes = await counted(rig, len(accepted))
 
         told("R16", stopped=len(stopped), accepted=len(accepted), lost=0, doubles=doubles,
-             attempts_burnt=burnt, leases_lost=crashes, slowest_exit=f"{time.monotonic() - began:.1f} s")  # fmt: skip
-        assert {0} == set(codes)
+             attempts_burnt=burnt, leases_lost=crashes, slowest_exit=f"{slowest:.1f} s")  # fmt: skip
+        assert {0} == {code for code, _ in stopped}
+        assert slowest <= 25
         assert doubles <= 0.001 * len(accepted)
         assert (0, 0) == (burnt, crashes)
 
+    async def test_would_burn_and_double_without_a_warning(self, rig: Rig) -> None:
+        """The control: SIGKILL where the drill sends SIGTERM."""
+        texts = await held(rig, "r16c-", "workers.main")
+        await rig.let_leases_run_out()
+        await rig.all_came(texts)
+        await rig.is_idle()
+        burnt, crashes = await counted(rig, len(texts))
 
-async def counted(rig: Rig, newest: int) -> tuple[int, int]:
-    """Attempts and crashes that the *newest* records have counted."""
-    attempts = crashes = 0
-    for id in await rig.store.redis.zrevrange(keys.key("state", "done"), 0, newest - 1):
-        row = await rig.store.redis.hmget(
-            keys.key("record", id.decode()), "attempts", "crashes"
-        )  # type: ignore[misc]
-        attempts, crashes = attempts + int(row[0] or 0), crashes + int(row[1] or 0)
-    return attempts, crashes
+        told("R16 SIGKILL (control)", held=len(texts), leases_lost=crashes)
+        assert (0, len(texts)) == (burnt, crashes)

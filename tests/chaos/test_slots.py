@@ -18,6 +18,7 @@ from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.server import a_server, opened
 from tests.chaos.sizes import sizes
+from tests.chaos.tally import commands
 from tests.contracts.ledger_builders import BODY, Bench, an_accept
 from tests.journeys.system import ROOT
 from tests.unit.engine_builders import an_engine, working
@@ -43,12 +44,6 @@ class Peak:
         async with asyncio.timeout(50):
             while self.done < count:
                 await asyncio.sleep(0.02)
-
-
-async def commands(store: Store) -> int:
-    """Commands that the server has run, those inside of scripts too."""
-    stats: dict[str, Any] = await store.redis.info("commandstats")
-    return sum(row["calls"] for row in stats.values())
 
 
 class TestAFleet:

@@ -1,0 +1,19 @@
+"""A worker that tries nothing alone, whatever it did to others before it, for a control; a process of its own."""
+
+from __future__ import annotations
+
+from shared.storage import scripts
+from workers.main import main
+
+SUSPECTS = "elseif crashes == most_crashes - 1 then"
+
+
+def trusting(name: str, of=scripts.source) -> str:
+    text = of(name)
+    assert name != "claim" or SUSPECTS in text
+    return text.replace(SUSPECTS, "elseif false then")
+
+
+if __name__ == "__main__":
+    scripts.source = trusting
+    main()
