@@ -152,8 +152,8 @@ class Gatekeeper:
 
         That is while many calls to the target fail, though not so many that its gate is closed: a fifth more may come.
         """
-        if name not in self._windows:  # a target that never failed gets what there is
-            return
+        if name not in self._windows or self.closed(name) is not None:
+            return  # what never failed gets what there is, what is down gets nothing anyway
         now = self._clock.monotonic()
         budget = self._rations.of(name, now)
         if not record.attempts:

@@ -344,7 +344,7 @@ GATES = (
     ),
     Operation(
         method="POST", path="/v1/admin/gates/{gate}/open", name="openGate", tag="gates",
-        summary="Let go at once what waits for a target", act=gates.open_one, answer=GateList,
+        summary="Let go what waits for a target", act=gates.open_one, answer=GateList,
         example=Example(path=_GATE, answer={"gates": []}),
     ),
 )  # fmt: skip

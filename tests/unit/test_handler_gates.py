@@ -205,6 +205,19 @@ class TestAServer:
 
         assert {("", timedelta(seconds=second)) for second in range(1, 61)} == later
 
+    async def test_that_is_down_has_its_retries_wait_behind_its_gate(
+        self, scene: Scene
+    ) -> None:
+        """There they are seen, and go when it opens."""
+        await half_of_them_fail(scene)
+        await scene.by_server(a_claim(attempts=1).record, 10)
+        await scene.keeper.pause(GATE, timedelta(seconds=30), "because an operator closed it")
+        owner = scene.owner(url="https://acme.example")
+        with pytest.raises(GateClosed) as raised:
+            await BotpressServer(scene.tools).webhook(a_claim(attempts=1).record, RAW, owner)
+
+        assert GATE == raised.value.gate
+
     async def test_that_works_again_gets_all_of_them(self, scene: Scene) -> None:
         await half_of_them_fail(scene)
         scene.clock.seconds += 31
