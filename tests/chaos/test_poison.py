@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,7 +75,7 @@ def write(folder: Path) -> Path:
 async def kept(rig: Rig) -> None:
     """As `waypost up` does; a dead worker's leases run out at once, so that nobody waits for it here."""
     while True:
-        for one in rig.workers:
+        for one in [one for name, one in rig.programs.items() if "worker" in name]:
             if one.process.poll() is not None:
                 await rig.end_leases_of(one)
                 one.launch()
@@ -102,3 +103,25 @@ async def test_a_poisonous_handler_dies_alone(rig: Rig, kind: str) -> None:
     assert dead_before + 1 == len(dead)
     assert reason.startswith(b"its worker stopped without an answer 3 times")
     assert [] == await check(rig.store)
+
+
+async def test_a_poisonous_handler_takes_all_beside_it_where_nothing_is_tried_alone(
+    rig: Rig,
+) -> None:
+    """The control: a worker without that rule has all of it in hand each time, and all of it is counted out."""
+    rig.bot.got.clear()
+    dead_before = await rig.count("dead")
+    trusting = await rig.alone("worker-trusting", "tests.chaos.trusting")
+    trusting.signal(signal.SIGSTOP)  # until all of it is there to be claimed at once
+    texts = [f"beside-{n}" for n in range(20)]
+    for text in [*texts[:10], "exit-again", *texts[10:]]:
+        assert 200 == await rig.send(text, team="team-0", door="poison")
+    trusting.signal(signal.SIGCONT)
+    await rig.is_idle(within=60)
+    await asyncio.to_thread(rig.programs.pop("worker-trusting").stop)
+    rig.again()
+    dead, came = await rig.count("dead") - dead_before, len(rig.bot.texts())
+
+    told("R17 nothing tried alone (control)", beside=len(texts), dead=dead, came=came)
+    assert len(texts) + 1 == dead + came
+    assert dead > 1

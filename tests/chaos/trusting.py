@@ -8,8 +8,12 @@ from workers.main import main
 SUSPECTS = "elseif crashes == most_crashes - 1 then"
 
 
-def trusting(name: str, of=scripts.source) -> str:
-    text = of(name)
+source = scripts.source
+
+
+def trusting(name: str) -> str:
+    """The script, without what isolates a suspect."""
+    text = source(name)
     assert name != "claim" or SUSPECTS in text
     return text.replace(SUSPECTS, "elseif false then")
 
