@@ -56,6 +56,8 @@ SHOWN: Final[tuple[Metric, ...]] = (
     Metric("requests_refused_total", "counter", ("reason",), "webhooks turned away: memory, depth, lane or waiting"),
     Metric("queue_records", "gauge", ("state",), "records per state"),
     Metric("queue_bytes", "gauge", ("state",), "stored body bytes per state"),
+    Metric("bound_taken_ratio", "gauge", ("bound",), "how much is taken of what a state, or all that is open, may"),
+    Metric("events_unread_oldest_seconds", "gauge", (), "age of the oldest event that its bot has not read"),
     Metric("oldest_ready_seconds", "gauge", (), "age of the oldest record that is ready"),
     Metric("gate_behind", "gauge", ("gate",), "records that wait behind a closed gate"),
     Metric("connections_lost", "gauge", (), "installations whose user has to connect again"),

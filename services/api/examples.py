@@ -183,6 +183,8 @@ QUEUE = {
         }
     ],
     "gates": [GATE],
+    "held": {"ready": 3714, "dead": 1046, "events": 0},
+    "warnings": [],
 }
 
 SUBSCRIPTION_ID, HANDSHAKE_ID = "4b67c11", "hsk_43eec0ec5d7e41227f97503c"

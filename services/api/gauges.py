@@ -7,12 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from shared.errors import Transient
+from shared.fullness import taken
 from shared.metrics import Sample, page, summed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from services.api.ports import ApiPorts
+    from shared.fullness import Bounds
     from shared.model.gates import Gate
     from shared.model.jobs import QueueStats
 
@@ -41,6 +43,7 @@ async def _all(ports: ApiPorts) -> list[Sample]:
         *counted,
         *_totals(stats),
         *_queue(stats),
+        *_bounds(stats, await ports.inspection.unread(), ports.settings.bounds),
         *_workers(stats),
         *_gates(gates),
         Sample("connections_lost", {}, await ports.renewals.lost()),
@@ -62,6 +65,13 @@ def _queue(stats: QueueStats) -> Iterator[Sample]:
     for state, load in stats.states.items():
         yield Sample("queue_records", {"state": state}, load.count)
         yield Sample("queue_bytes", {"state": state}, load.bytes)
+
+
+def _bounds(stats: QueueStats, unread: Mapping[str, int], bounds: Bounds) -> Iterator[Sample]:
+    for name, part in taken(stats, bounds).items():
+        yield Sample("bound_taken_ratio", {"bound": name}, part)
+    oldest = min(unread.values(), default=stats.now)
+    yield Sample("events_unread_oldest_seconds", {}, max(0, stats.now - oldest) / 1000)
 
 
 def _gates(gates: Iterable[Gate]) -> Iterator[Sample]:

@@ -216,3 +216,5 @@ class QueueAnswer(Given, frozen=True, kw_only=True):
     last_minute: dict[str, int]
     workers: list[WorkerView]
     gates: list[GateView]
+    held: dict[str, int]  # bytes of the store's memory, by state, and of bots' `events`
+    warnings: list[str]  # what is nearly full, or nearly too old to be kept

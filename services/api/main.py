@@ -64,6 +64,7 @@ def _told(settings: Settings) -> ApiSettings:
         metrics_token=settings.metrics_token,
         return_to=settings.return_to,
         allow_loopback=may_reach("127.0.0.1", settings.egress_allow),
+        retention=settings.retention,
         most_open=Limits(records=settings.open_records, bytes=settings.open_bytes),
     )
 

@@ -13,7 +13,10 @@ from services.api.repeats import Repeats
 from services.inbox import Inbox
 from services.web import Edge
 from shared.clock import Chance, Clock
+from shared.fullness import Bounds
 from shared.integrations.scripts import Scripts
+from shared.model.retention import Retention
+from shared.retention import retention
 from shared.secret import KeyRing
 from shared.storage.audit import Audit
 from shared.storage.bots import Bots, Events
@@ -53,6 +56,13 @@ class ApiSettings:
     allow_loopback: bool = False  # definitions may name http providers on this machine
     calls_a_second: int = USUAL  # of one installation, on the runtime API
     most_open: Limits = field(default_factory=Limits)  # before a call that stores work gets 503
+    retention: Retention = field(default_factory=lambda: retention(""))
+
+    @property
+    def bounds(self) -> Bounds:
+        """What may be held, of everything."""
+        most = self.most_open
+        return Bounds(records=most.records, bytes=most.bytes, retention=self.retention)
 
 
 @dataclass(frozen=True, kw_only=True)

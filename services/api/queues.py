@@ -27,6 +27,7 @@ from services.api.ledger_answers import (
 from shared.botpress import invalid
 from shared.errors import Conflict, NotFound
 from shared.explain import explain, rfc3339, timeline, worst
+from shared.fullness import warnings
 from shared.integrations.spelling import nearest
 from shared.model.jobs import STATES, Page, State
 from shared.storage.inspection import Filter as Wanted
@@ -218,6 +219,8 @@ async def queue(ports: ApiPorts, call: Call[Nothing, None]) -> QueueAnswer:
         last_minute=stats.last_minute,
         workers=[worker_view(facts, stats.now) for facts in stats.workers],
         gates=await gate_views(ports),
+        held=stats.held,
+        warnings=warnings(stats, await ports.inspection.unread(), ports.settings.bounds),
     )
 
 

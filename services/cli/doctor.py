@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _STATUS = {"sound": 0, "contradictory": 1, "not all added up": 3}  # 2 is wrong usage
+_SPACE = "see docs/capacity.md: read or replay what lies there, or set more"
 _NO_STORE = "start it: waypost up; or name another store with WAYPOST_REDIS_URL"
 
 
@@ -153,6 +154,7 @@ def _running() -> list[Finding]:
         Finding("api", ok=True, said="answers"),
         _workers(len(queue["workers"])),
         _dead(queue["states"]["dead"]["count"]),
+        *[Finding("space", ok=False, said=one, fix=_SPACE) for one in queue["warnings"]],
         *integrations(known),
     ]
 

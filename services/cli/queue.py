@@ -45,6 +45,8 @@ def stats(as_json: AsJson = False) -> None:
     show.line(f"last minute:  {_counts(found['lastMinute'])}")
     show.line(f"in all:       {_counts(found['totals'])}\n")
     _workers(found["workers"])
+    for one in found["warnings"]:
+        show.line(f"warning: {one}")
     if found["gates"]:
         show.line("")
         gates.table(found["gates"])

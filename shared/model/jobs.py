@@ -126,6 +126,7 @@ class QueueStats(Struct, frozen=True, kw_only=True, rename="camel"):
     totals: dict[str, int]
     last_minute: dict[str, int]
     workers: tuple[dict[str, str], ...]
+    held: dict[str, int] = {}  # bytes of the store's memory, by state, and of bots' `events`
 
 
 class Routed(Struct, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ class Inspection:
     async def stats(self) -> QueueStats:
         """Counts, bytes, ages, throughput and workers."""
         reply = await self._store.scripts.run("stats", [])
-        now, oldest, states, totals, _, minute, workers = reply
+        now, oldest, states, totals, _, minute, workers, held = reply
         return QueueStats(
             now=int(now),
             oldest_ready_age=None if int(oldest) < 0 else int(oldest) / 1000,
@@ -80,7 +80,13 @@ class Inspection:
             totals={name: int(value) for name, value in table(totals).items()},
             last_minute={name: int(value) for name, value in table(minute).items()},
             workers=tuple({"id": w.decode(), **table(facts)} for w, facts in workers),
+            held={name: int(value) for name, value in table(held).items()},
         )
+
+    async def unread(self, most: int = 100) -> dict[str, int]:
+        """Since when (ms) the oldest event lies there that a bot has not read; of *most* bots, the oldest streams."""
+        said = await self._store.scripts.run("unread", [most])
+        return {bot: int(since) for bot, since in table(said).items()}
 
 
 def _cursor(cursor: str) -> tuple[int, str]:

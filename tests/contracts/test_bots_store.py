@@ -221,3 +221,20 @@ class TestRetentionOfEvents:
 
         took = await bench.redis.memory_usage(keys.key("events", "shop"), samples=0)
         assert took <= 1000 * (3000 + EVENT)
+
+    async def test_the_oldest_that_was_not_read_is_known_by_bot(
+        self, bench: Bench, events: Events
+    ) -> None:
+        for number, bot in enumerate(("shop", "shop", "desk:1")):
+            await events.append(an_event(number, bot_id=bot))
+            await asyncio.sleep(0.002)
+        all_of_them = await bench.inspection.unread()
+        _, after = await events.read("shop", limit=1)
+        await events.read("shop", after)
+        later = await bench.inspection.unread()
+        _, end = await events.read("shop", after)
+        await events.read("shop", end)
+
+        assert ["desk:1", "shop"] == sorted(all_of_them)
+        assert all_of_them["shop"] < later["shop"]
+        assert ["desk:1"] == list(await bench.inspection.unread())

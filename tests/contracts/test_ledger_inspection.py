@@ -10,7 +10,7 @@ import pytest_asyncio
 from shared.model.jobs import STATES, Page, StateLoad
 from shared.storage import keys
 from shared.storage.inspection import Filter
-from tests.contracts.ledger_builders import Bench, an_accept
+from tests.contracts.ledger_builders import CLOSED, OPEN, Bench, an_accept
 
 MANY = 10_000
 
@@ -200,6 +200,9 @@ class TestStats:
         loads = {"done": StateLoad(count=1, bytes=5), "leased": StateLoad(count=1, bytes=3),
                  "ready": StateLoad(count=2, bytes=2)}  # fmt: skip
         assert {s: loads.get(s, StateLoad(count=0, bytes=0)) for s in STATES} == stats.states
+        assert (5 + CLOSED, 2 * (1 + OPEN), 0) == (
+            stats.held["done"], stats.held["ready"], stats.held["events"],
+        )  # fmt: skip
         assert (4, 1) == (stats.totals["accepted"], stats.totals["done"])
 
     async def test_know_the_age_of_the_oldest_that_is_ready(self, bench: Bench) -> None:
