@@ -213,7 +213,8 @@ class TestABotThatIsDown:
             for text in others:
                 assert 200 == await rig.send(text, to=0)
             await rig.all_came(others)
-            waiting, asked, burnt = await rig.count("waiting"), down.asked, await attempts(rig)
+            waiting, burnt = await rig.count("waiting"), await attempts(rig)
+            asked = down.asked
         came = down.texts()
 
         told("R19", for_the_bot=40, asked_while_down=asked, waiting_without_an_attempt=waiting)
@@ -232,12 +233,11 @@ class TestABotThatIsDown:
         try:
             await impatient.until_it_said("worker.started")
             async with a_bot_that_is_down(rig, "r19c") as (down, texts):
-                await asyncio.sleep(2.0)
-                waiting, asked, burnt = (
-                    await rig.count("waiting"),
-                    down.asked,
-                    await attempts(rig),
-                )
+                async with asyncio.timeout(30):
+                    while down.asked < 2 * len(texts):
+                        await asyncio.sleep(0.05)
+                waiting, burnt = await rig.count("waiting"), await attempts(rig)
+                asked = down.asked
             came = down.texts()
         finally:
             rig.programs["worker-behind"].signal(signal.SIGCONT)
