@@ -86,7 +86,7 @@ from __future__ import annotations
 import re
 
 BRAND = "waypost"
-LAYOUT = "1"
+LAYOUT = "2"
 CELL = "c0"
 _STRUCTURE = re.compile("[%:{}]")
 
@@ -96,7 +96,7 @@ def prefix(cell: str = CELL) -> str:
     The part that all keys of a cell share.
 
     >>> prefix()
-    'waypost:{c0}:1'
+    'waypost:{c0}:2'
     """
     return f"{BRAND}:{{{cell}}}:{LAYOUT}"
 
@@ -116,7 +116,7 @@ def key(*parts: str, cell: str = CELL) -> str:
     One key of a cell. Parts that strangers choose are escaped, so no two names meet.
 
     >>> key("identifier", "linear", "org_42")
-    'waypost:{c0}:1:identifier:linear:org_42'
+    'waypost:{c0}:2:identifier:linear:org_42'
     >>> key("identifier", "a:b", "c") == key("identifier", "a", "b:c")
     False
     """
