@@ -33,16 +33,14 @@ class Audit:
 
     def __init__(self, store: Store) -> None:
         """Keep it in *store*."""
-        self._redis = store.redis
+        self._redis, self._scripts = store.redis, store.scripts
 
     async def entry(
         self, actor: str, action: str, subject: str, detail: Mapping[str, Any]
     ) -> None:
         """Write one change down."""
-        fields = {
-            "actor": actor, "action": action, "subject": subject, "detail": msgspec.json.encode(dict(detail)),
-        }  # fmt: skip
-        await self._redis.xadd(keys.key("audit"), fields, maxlen=_KEPT, approximate=True)  # type: ignore[arg-type]
+        told = msgspec.json.encode(dict(detail))
+        await self._scripts.run("audit", [actor, action, subject, told, _KEPT])
 
     async def tail(self, limit: int = 100) -> list[AuditEntry]:
         """The last changes, newest first."""

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from shared.errors import StoreUnavailable
 from shared.storage import keys, scripts
+from shared.storage.audit import Audit
 from shared.storage.connection import Store
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
@@ -82,6 +83,25 @@ async def finished(bench: Bench) -> int:
             await bench.settle(claim, "retry" if again else "done")
             done += not again
     return done
+
+
+async def test_lets_an_operator_make_room(full: tuple[Store, Pressure]) -> None:
+    """What is dropped or uninstalled is gone and in the audit, as at any time."""
+    store, _ = full
+    bench, audit = Bench(store), Audit(store)
+    await store.redis.config_set("maxmemory", 0)
+    await bench.install("w1")
+    await bench.bind("w1", "A")
+    await leave_none(store)
+    claim, *_ = await bench.claim(1)
+    await bench.settle(claim, "dead")
+    await bench.ledger.drop(claim.record.id)
+    await bench.installations.delete("w1")
+    await audit.entry("admin", "request.dropped", claim.record.id, {"records": 1})
+
+    assert await bench.ledger.show(claim.record.id) is None
+    assert 0 == await store.redis.exists(keys.key("installation", "w1"))
+    assert ["request.dropped"] == [one.action for one in await audit.tail(1)]
 
 
 async def test_would_finish_nothing_without_leave_to(
