@@ -211,11 +211,6 @@ class Rig:
         for name, one in self.programs.items():
             await one.until_it_said(name.partition("-")[0] + ".started")
 
-    async def be_patient(self, seconds: float) -> None:
-        """From now on the sender waits so long for an answer."""
-        await self.http.close()
-        self.http = a_sender(seconds)
-
     async def publish(self, definition: Definition) -> None:
         await Definitions(self.store).publish(
             stored(definition), definition.name, definition.version, door_of(definition)
@@ -339,10 +334,17 @@ class Rig:
         """Wait until nothing is open but what is parked."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while any([await self.count(state) for state in OPEN]):
+                while await self.open():
                     await asyncio.sleep(0.05)
         left = [record for state in OPEN for record in await self.records(state)]
         assert not left, f"{len(left)} are still open: {left[:3]}"
+
+    async def open(self) -> int:
+        """How many are open, at one moment: one that changes its state meanwhile is seen before or after."""
+        async with self.store.redis.pipeline(transaction=True) as together:
+            for state in OPEN:
+                together.zcard(keys.key("state", state))
+            return sum(await together.execute())
 
     async def records(self, state: str) -> list[Record]:
         """What is in *state*, as the ledger shows it."""
