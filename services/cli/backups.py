@@ -19,6 +19,7 @@ from shared.storage import backup as copies
 from shared.storage import nest
 from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
+from shared.storage.layout import settle_layout
 from shared.storage.ledger_check import Soundness, soundness
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ async def restore(settings: Settings, source: Path, *, as_json: bool) -> int:
 
 async def _looked_at(settings: Settings) -> Soundness:
     async with EmbeddedValkey(settings.data_dir) as server, await connect(server.url) as store:
+        await settle_layout(store)
         return await soundness(store)
 
 

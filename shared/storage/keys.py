@@ -2,7 +2,8 @@
 Every key Waypost writes, in one place; the scripts in `lua/` build the same names from the same prefix.
 
 All keys of a cell share one hash tag, so a cell can move to another server, or sit on one slot of a cluster.
-`L` is the layout's version; a change of layout is a new prefix. `waypost:{cell}:layout` tells which one a cell has.
+`waypost:{cell}:layout` tells which layout a cell has; `migration.py` makes this one of the one before. The names stay
+as they are, since what is sealed is bound to the name of its key.
 
 ================================= ======= ======================================================
 key (after ``waypost:{cell}:``)    type    what it holds
@@ -77,6 +78,9 @@ emitted:EVENT                      string  an event id that was stored already; 
 token:HASH                         string  a runtime token's claims
 session:HASH                       string  1 while a console session is open; expires
 audit                              stream  who changed what
+layout-turns                       string  how many began to bring the cell to this layout
+layout-turn                        string  the one that is at it now; expires
+layout-fresh:KEY                           what KEY will be once all is counted
 measured                           hash    SAMPLE of a counter or histogram: its sum over all processes
 ================================= ======= ======================================================
 """
@@ -87,6 +91,8 @@ import re
 
 BRAND = "waypost"
 LAYOUT = "2"
+LAYOUT_BEFORE = "1"
+NAMES = "1"
 CELL = "c0"
 _STRUCTURE = re.compile("[%:{}]")
 
@@ -96,9 +102,9 @@ def prefix(cell: str = CELL) -> str:
     The part that all keys of a cell share.
 
     >>> prefix()
-    'waypost:{c0}:2'
+    'waypost:{c0}:1'
     """
-    return f"{BRAND}:{{{cell}}}:{LAYOUT}"
+    return f"{BRAND}:{{{cell}}}:{NAMES}"
 
 
 def layout_stamp(cell: str = CELL) -> str:
@@ -116,7 +122,7 @@ def key(*parts: str, cell: str = CELL) -> str:
     One key of a cell. Parts that strangers choose are escaped, so no two names meet.
 
     >>> key("identifier", "linear", "org_42")
-    'waypost:{c0}:2:identifier:linear:org_42'
+    'waypost:{c0}:1:identifier:linear:org_42'
     >>> key("identifier", "a:b", "c") == key("identifier", "a", "b:c")
     False
     """

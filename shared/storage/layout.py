@@ -1,8 +1,8 @@
 """
 Which layout the records of a cell have: stamped by the first who starts on it, kept to by all who come later.
 
-The layout stands in the prefix of every key, so a version with another one would find an empty cell, and open a second
-ledger beside the first, whose requests nobody would finish. It refuses to start instead.
+A version with another one would work on records whose rules it does not know. It refuses to start instead, unless the
+layout is the one before ours: that one becomes ours.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 
 from shared.errors import SetupFailed
 from shared.storage import keys
+from shared.storage.migration import migrate
 
 if TYPE_CHECKING:
     from shared.storage.connection import Store
 
 
 async def settle_layout(store: Store) -> None:
-    """Stamp an empty cell with our layout; raises `SetupFailed` where another one was there first."""
+    """Give the cell our layout; raises `SetupFailed` where it has one that cannot become ours, or not now."""
     found = await store.redis.get(keys.layout_stamp())
     if (
         found is None
     ):  # a store that is full takes no stamp, and those who empty it must be able to start
         await store.redis.set(keys.layout_stamp(), keys.LAYOUT, nx=True)
+        found = await store.redis.get(keys.layout_stamp())
+    if found == keys.LAYOUT_BEFORE.encode():
+        await migrate(store)
         found = await store.redis.get(keys.layout_stamp())
     if found is not None and found.decode() != keys.LAYOUT:
         raise SetupFailed(

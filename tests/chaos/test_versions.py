@@ -14,7 +14,7 @@ import pytest
 from shared.storage import keys
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
-from tests.chaos.rig import Program, a_rig
+from tests.chaos.rig import Program, Rig, a_rig
 from tests.journeys.system import ROOT
 
 pytestmark = [pytest.mark.needs("gcc", "git"), pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -29,6 +29,15 @@ def git(*words: str) -> bytes | None:
     return found.stdout if found.returncode == 0 else None
 
 
+def unpacked(name: str, folder: Path) -> Path:
+    """*folder*, with the code of commit *name* in it."""
+    packed = git("archive", name, "services", "shared", "workers")
+    assert packed
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
     """The folder of an older version, with today's layout of records."""
@@ -37,14 +46,23 @@ def older(tmp_path: Path) -> Path:
         pytest.skip(f"needs a checkout with {BACK} commits")
     there = (git("show", f"{name}:shared/storage/keys.py") or b"").decode()
     if f'LAYOUT = "{keys.LAYOUT}"' not in there:
-        pytest.skip(
-            f"{name} has another layout; tests/contracts/test_layout.py has what happens then"
-        )
-    packed = git("archive", name, "services", "shared", "workers")
-    assert packed
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        tar.extractall(tmp_path, filter="data")
-    return tmp_path
+        pytest.skip(f"{name} has another layout: see the drill of the layout before")
+    return unpacked(name, tmp_path)
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    """The folder of the last version with the layout before that counted neither lanes nor streams."""
+    words = ("log", "--format=%h", "-Sevents-bytes", "--", "shared/storage/keys.py")
+    first = (git(*words) or b"").decode().split()[-1:]
+    name = (
+        (git("rev-parse", "--short", f"{first[0]}^") or b"").decode().strip() if first else ""
+    )
+    if not name:
+        pytest.skip(f"needs a checkout with a version of layout {keys.LAYOUT_BEFORE}")
+    there = (git("show", f"{name}:shared/storage/keys.py") or b"").decode()
+    assert f'LAYOUT = "{keys.LAYOUT_BEFORE}"' in there
+    return unpacked(name, tmp_path)
 
 
 async def test_lose_nothing_and_double_nothing(older: Path) -> None:
@@ -77,6 +95,62 @@ async def test_lose_nothing_and_double_nothing(older: Path) -> None:
     assert dict.fromkeys(accepted, 1) == came
     assert [] == problems
     assert min(by_old, by_new, through_old) > 0
+
+
+async def test_the_layout_before_is_brought_to_ours(before: Path) -> None:
+    """The older version is stopped with work in hand, this one goes on with it, and there is no way back."""
+    async with a_rig(ingresses=0, workers=0) as rig:
+        early, texts = await left_behind(rig, before)
+        unsound = await check(rig.store)
+        new = [rig.worker(f"worker-{n}") for n in range(2)]
+        for one in new:
+            await one.until_it_said("worker.started")
+        await rig.all_came(texts)
+        await rig.is_idle()
+        problems = await check(rig.store)
+        back = await refusal(rig.worker("worker-back", cwd=before))
+        migrated = sum(one.said("layout.settled") for one in new)
+        came = rig.bot.texts()
+
+    told("R16 layout before", accepted=len(texts), lost=0)
+    assert "stop all programs of the older version first" in early
+    assert unsound, "a control: without its counters the ledger is not sound"
+    assert 1 == migrated
+    assert dict.fromkeys(texts, 1) == came
+    assert [] == problems
+    assert (
+        f"in layout {keys.LAYOUT}, and this version writes layout {keys.LAYOUT_BEFORE}" in back
+    )
+
+
+async def left_behind(rig: Rig, before: Path) -> tuple[str, list[str]]:
+    """
+    What the older version leaves: events in a stream, and half of its requests not yet carried.
+
+    Returns how a worker of ours was refused meanwhile, and what the bot has to get.
+    """
+    await rig.bots.put("reader")
+    await rig.install("chaos", "team-read", bot="reader")
+    ingress = rig.ingress("ingress-old", cwd=before)
+    worker = rig.worker("worker-old", cwd=before)
+    for one in (ingress, worker):
+        await one.until_it_said(one.name.partition("-")[0] + ".started")
+    carried = await rig.traffic("carried-", RATE, 1)
+    for number in range(5):
+        await rig.insist(f"read-{number}", team="team-read")
+    await rig.all_came(carried)
+    await rig.is_idle()
+    early = await refusal(rig.worker("worker-early"))
+    await asyncio.to_thread(worker.stop)
+    left = await rig.traffic("left-", RATE, 1)
+    await asyncio.to_thread(ingress.stop)
+    return early, [*carried, *left]
+
+
+async def refusal(program: Program) -> str:
+    """What a program says that does not start."""
+    assert await asyncio.to_thread(program.process.wait, 30) == 1
+    return program.log.read_text()
 
 
 def done(worker: Program) -> int:

@@ -100,7 +100,7 @@ def test_arq_builds_our_engine_once_the_workers_root_is_imported() -> None:
         "worker = arq.worker.create_worker(workers.main.WorkerSettings)\n"
         "assert type(worker) is Engine, type(worker)\n"
         "assert worker.functions.keys() == {'carry'}\n"
-        "assert worker.queue_name == 'waypost:{c0}:2:queue'\n"
+        "assert worker.queue_name == 'waypost:{c0}:1:queue'\n"
         "assert worker.keep_result_s == 0 and not worker.log_results\n"
     )
     done = subprocess.run(

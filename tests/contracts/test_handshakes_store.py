@@ -24,7 +24,7 @@ def caught(at: float = 1.0, **parts: str) -> Caught:
 
 async def test_it_is_kept_sealed_and_shown_with_its_value(held: Handshakes, store: Store):
     id = await held.keep("notion", caught(), Secret(b"s3cret-token"))
-    rows = await store.redis.hvals("waypost:{c0}:2:handshakes:notion")
+    rows = await store.redis.hvals("waypost:{c0}:1:handshakes:notion")
     found, value = await held.value("notion", id)
 
     assert b"s3cret-token" not in b"".join(rows)

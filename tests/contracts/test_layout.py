@@ -1,14 +1,16 @@
-"""A version that lays its records out in another way never starts on a store beside the ones that are there."""
+"""A version that lays its records out in another way never starts on a store whose records it does not know."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from shared.errors import SetupFailed
-from shared.storage import keys
+from shared.storage import backup, keys
 from shared.storage.connection import Store
 from shared.storage.layout import settle_layout
-from tests.contracts.ledger_builders import Bench
 
 
 async def test_an_empty_cell_is_stamped_and_the_next_one_may_start_too(store: Store) -> None:
@@ -18,7 +20,7 @@ async def test_an_empty_cell_is_stamped_and_the_next_one_may_start_too(store: St
     assert keys.LAYOUT.encode() == await store.redis.get("waypost:{c0}:layout")
 
 
-@pytest.mark.parametrize("other", ["1", "3"])
+@pytest.mark.parametrize("other", ["0", "3"])
 async def test_another_layout_is_refused_and_left_as_it_is(store: Store, other: str) -> None:
     await store.redis.set(keys.layout_stamp(), other)
     with pytest.raises(SetupFailed, match=f"in layout {other}, and this version") as refused:
@@ -28,13 +30,22 @@ async def test_another_layout_is_refused_and_left_as_it_is(store: Store, other: 
     assert other.encode() == await store.redis.get(keys.layout_stamp())
 
 
-async def test_it_would_see_nothing_of_what_is_there(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("layout", [keys.LAYOUT, keys.LAYOUT_BEFORE])
+def test_a_backup_of_this_layout_or_the_one_before_can_be_restored(
+    tmp_path: Path, layout: str
 ) -> None:
-    """The control: why it must not start."""
-    await Bench(store).accept("req_1")
-    monkeypatch.setattr(keys, "LAYOUT", "3")
-    async with Store(store.url) as other:
-        await other.open()
+    (tmp_path / backup.RECEIPT).write_bytes(a_receipt(layout))
 
-        assert [] == await Bench(other).claim()
+    assert layout == backup.receipt_of(tmp_path).layout
+
+
+def test_one_of_another_layout_cannot(tmp_path: Path) -> None:
+    (tmp_path / backup.RECEIPT).write_bytes(a_receipt("0"))
+
+    with pytest.raises(SetupFailed, match="holds records in layout 0"):
+        backup.receipt_of(tmp_path)
+
+
+def a_receipt(layout: str) -> bytes:
+    """What lies in a backup without files."""
+    return msgspec.json.encode(backup.Receipt(layout=layout, taken_at=1, files=()))

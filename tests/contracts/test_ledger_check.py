@@ -6,56 +6,23 @@ import asyncio
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pytest
 
 from services.cli import doctor
 from shared.storage import keys
 from shared.storage.connection import Store
-from shared.storage.gates import Gates
 from shared.storage.ledger_check import Soundness, check, soundness
 from shared.storage.resp import Part
 from shared.storage.turns import Turns
 from tests.contracts.ledger_builders import Bench
+from tests.contracts.ledger_scene import a_scene, with_refresh
 
 
 @pytest.fixture
 def ground(store: Store) -> Bench:
     """A bench that is not looked at afterwards."""
     return Bench(store)
-
-
-async def _scene(bench: Bench) -> None:
-    """A record in each state, a split one, and a binding; all of it sound."""
-    await bench.install("w1", "w2")
-    for end in ("done", "ignored", "dead"):
-        await bench.closed(f"req_{end}", end)
-    await bench.park("P", "req_parked")
-    await bench.park("A", "req_head", "req_waiting")
-    await bench.route(await bench.lease("req_split"), ("X", b"x"), ("Y", b"y"))
-    await bench.settle(await bench.lease("req_told"), "done", bot="shop:1", event=b"e")
-    await bench.settle(await bench.lease("req_retrying"), "retry")
-    bench.later(-1)
-    claim = await bench.lease("req_leased")
-    await bench.ledger.step("begin", claim.record, "send")
-    await bench.bind("w1", "A")
-    await Gates(bench.store).close("bot:down", "pause", timedelta(hours=1), "for the test")
-    await bench.accept("req_keyed", dedupe="again")
-    await _with_refresh(bench, "w2")
-    assert [] == await check(bench.store)
-
-
-async def _with_refresh(bench: Bench, id: str) -> None:
-    """Tokens, a refresh of them that was begun two minutes ago, and somebody who will look at it."""
-    now, turns = await bench.inspection.now() / 1000, Turns(bench.store)
-    await bench.installations.update(id, connection="connected")
-    tokens = {"payload": "sealed", "meta": f'{{"createdAt":1.0,"updatedAt":{now - 300}}}'}
-    await bench.redis.hset(keys.key("state-of", id, "integration", "", "oauth"), mapping=tokens)
-    await turns.take(id, "holder")
-    assert await turns.begin(id, "holder", "refresh:1", now - 120) is None
-    await turns.drop(id, "holder")
-    await bench.redis.zadd(keys.key("renewals"), {id: (now + 100) * 1000})
 
 
 _SPOILT = [
@@ -127,7 +94,7 @@ _SPOILT = [
 async def test_a_planted_contradiction_is_a_sentence(
     ground: Bench, spoil: str, sentence: str
 ) -> None:
-    await _scene(ground)
+    await a_scene(ground)
     command, key, *rest = spoil.split()
     await ground.redis.execute_command(
         command, key if key.startswith("arq:") else f"{keys.prefix()}:{key}", *rest
@@ -137,7 +104,7 @@ async def test_a_planted_contradiction_is_a_sentence(
 
 
 async def test_a_record_that_is_gone_is_missed_everywhere(ground: Bench) -> None:
-    await _scene(ground)
+    await a_scene(ground)
     await ground.redis.delete(keys.key("record", "req_leased"))
 
     said = await check(ground.store)
@@ -156,7 +123,7 @@ class TestARefresh:
         self, ground: Bench, what: str
     ) -> None:
         await ground.install("w2")
-        await _with_refresh(ground, "w2")
+        await with_refresh(ground, "w2")
         command, key, *rest = what.split()
         await ground.redis.execute_command(command, f"{keys.prefix()}:{key}", *rest)
         (stuck,) = await check(ground.store)
@@ -167,7 +134,7 @@ class TestARefresh:
 
     async def test_is_at_its_end_when_the_tokens_were_written(self, ground: Bench) -> None:
         await ground.install("w2")
-        await _with_refresh(ground, "w2")
+        await with_refresh(ground, "w2")
         await ground.redis.delete(keys.key("renewals"))
         now = await ground.inspection.now() / 1000
         where = keys.key("state-of", "w2", "integration", "", "oauth")
@@ -177,7 +144,7 @@ class TestARefresh:
 
     async def test_is_under_way_while_somebody_has_the_turn(self, ground: Bench) -> None:
         await ground.install("w2")
-        await _with_refresh(ground, "w2")
+        await with_refresh(ground, "w2")
         await ground.redis.delete(keys.key("renewals"))
         await Turns(ground.store).take("w2", "another")
 

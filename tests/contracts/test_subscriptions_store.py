@@ -107,7 +107,7 @@ class TestItsSecret:
         await held.put(one, "22", KEY)
         await held.put(one, "22")
         assert KEY.reveal() == (await held.secret(one, "22")).reveal()
-        row = await bench.store.redis.hgetall("waypost:{c0}:2:subscriptions:w1")
+        row = await bench.store.redis.hgetall("waypost:{c0}:1:subscriptions:w1")
 
         assert b"k1" not in b"".join(row.values())
         await held.put(one, "22", OTHER)

@@ -114,7 +114,7 @@ class Bench:
         }  # fmt: skip
         payload = payload_of(Tokens(**{**usual, **tokens}))
         await States(self.store, self.vault).set(home, "integration", "int_1", "oauth", payload)
-        await self.store.redis.zadd("waypost:{c0}:2:renewals", {home.webhook_id: 0})
+        await self.store.redis.zadd("waypost:{c0}:1:renewals", {home.webhook_id: 0})
         return home
 
     def worker(self, **changes: Any) -> Tools:

@@ -308,7 +308,7 @@ class TestWhatIsWrong:
     async def test_a_body_that_no_http_request_made(self, api):
         await with_request(api)
         await api.ports.ledger._store.redis.set(
-            "waypost:{c0}:2:body:" + examples.REQUEST_ID, b"\xc1"
+            "waypost:{c0}:1:body:" + examples.REQUEST_ID, b"\xc1"
         )
 
         said = await api.get(f"{REQUEST}/body")

@@ -306,7 +306,7 @@ class TestUninstalling:
         assert (made["webhookId"], account) == (receipt["webhookId"], receipt["identifier"])
         assert receipt["dataKeyDestroyed"]
         assert "ResourceNotFound" == gone["type"]
-        assert {b"waypost:{c0}:2:lanes"} >= set(left)
+        assert {b"waypost:{c0}:1:lanes"} >= set(left)
 
     async def test_of_a_manual_one_closes_its_url(self, system: System) -> None:
         made = await system.install(

@@ -17,7 +17,7 @@ from shared.sealing import PublicKey
 from shared.secret import DataKey, KeyRing, SealingKey, Secret, key_id_of
 
 CANARY = b"canary-7f3a"
-WHERE = "waypost:{c0}:2:installation:w1#accessToken"
+WHERE = "waypost:{c0}:1:installation:w1#accessToken"
 
 
 def a_ring_file(folder: Path, document: object, mode: int = 0o600) -> Path:
