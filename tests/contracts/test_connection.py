@@ -71,13 +71,14 @@ class TestTheNarrowConnection:
         assert b"PONG" == await right
 
     async def test_a_full_store_is_unavailable_and_not_broken(self, store: Store) -> None:
+        before = (await store.redis.config_get("maxmemory"))["maxmemory"]
         await store.resp.call("CONFIG", "SET", "maxmemory", "1")
         try:
             for call in (store.resp.call("SET", "a", "b"), store.redis.set("a", "b")):
                 with pytest.raises(StoreUnavailable, match="OOM"):
                     await call
         finally:
-            await store.resp.call("CONFIG", "SET", "maxmemory", "0")
+            await store.resp.call("CONFIG", "SET", "maxmemory", before)
 
     async def test_all_calls_under_way_fail_when_the_connection_breaks_and_the_next_succeeds(
         self, store: Store
