@@ -26,7 +26,7 @@ QUIET = 8  # installations that send once in a while
 NOISY = 50  # requests of the other one, to each of theirs
 EACH = 2.5  # requests a second of a quiet one
 SLOTS = 10  # hands
-TAKES = 0.07  # seconds that a request is in one: 142 a second, of which 145 come
+TAKES = 0.08  # seconds that a request is in one: 125 a second, of which 145 come
 
 
 class Scene:

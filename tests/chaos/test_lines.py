@@ -236,7 +236,7 @@ class TestABotThatIsDown:
 
         told("R19", for_the_bot=40, asked_while_down=asked, waiting_without_an_attempt=waiting)
         assert asked <= 25  # ten or so per worker, then nobody
-        assert burnt <= asked
+        assert burnt <= 25  # what had been given up by its worker before may be among them
         assert waiting >= 40 - asked
         assert dict.fromkeys(texts, 1) == came
 
@@ -262,7 +262,7 @@ class TestABotThatIsDown:
 
         told("R19 without a breaker (control)", asked_while_down=asked, attempts_burnt=burnt)
         assert 0 == waiting
-        assert 40 <= burnt <= asked
+        assert burnt >= 40
         assert set(texts) == set(came)
 
 
