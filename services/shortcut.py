@@ -3,8 +3,8 @@ The short way of a request through aiohttp: from its parser to a callback, and f
 
 The long way costs more than a webhook costs otherwise: a task and its context, a request, a match of routes, a response
 and its headers. The short way is for requests that came whole and alone, and that a `Shortcut` takes over; every other
-one goes on as if nothing had happened. It rests on a few attributes of aiohttp's `RequestHandler`; tests/contracts/
-test_shortcut.py holds what is expected of them.
+one goes on as if nothing had happened. It rests on a few attributes of aiohttp's `RequestHandler`;
+tests/unit/test_short_way.py holds what is expected of them.
 """
 
 from __future__ import annotations
