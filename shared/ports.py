@@ -101,6 +101,11 @@ class InstallationsPort(Protocol):
     async def owners_of(self, integration: str, identifier: str) -> Sequence[str]:
         """The webhookIds that *identifier* is bound to."""
 
+    async def sole_owner(
+        self, integration: str, identifier: str, named: str = ""
+    ) -> tuple[Installation, Bot | None] | None:
+        """The one installation that has *identifier*, of several the one *named*, and its bot."""
+
     async def list(
         self,
         bot: str | None = None,

@@ -86,6 +86,8 @@ class Gatekeeper:
 
     def paused(self, names: Iterable[str]) -> str:
         """The first of *names* that is paused, by an operator or as its target asked; empty where none is."""
+        if not self._closed:
+            return ""
         for name in names:
             gate = self.closed(name)
             if gate is not None and gate.kind == "pause":

@@ -56,11 +56,8 @@ async def installed(tools: Tools, webhook_id: str) -> Installed:
     )
 
 
-async def without_secrets(tools: Tools, webhook_id: str) -> Installed | None:
-    """The same for what needs no secret field; None when it was uninstalled."""
-    installation = await tools.installations.by_webhook_id(webhook_id)
-    if installation is None:
-        return None
+async def without_secrets(tools: Tools, installation: Installation) -> Installed:
+    """The same for what needs no secret field."""
     return Installed(
         installation=installation,
         definition=await _definition_of(installation, tools),

@@ -29,6 +29,18 @@ START = "0-0"
 _MOST_NOTED = 10_000
 
 
+def bot_of(id: str, row: dict[bytes, bytes]) -> Bot | None:
+    """The bot in *row*; None when there is none."""
+    if b"created" not in row:
+        return None
+    return Bot(
+        id=id,
+        url=row[b"url"].decode(),
+        has_secret=b"secret" in row,
+        created_at=float(row[b"created"]),
+    )
+
+
 class Bots:
     """Who receives events."""
 
@@ -59,15 +71,7 @@ class Bots:
         return await self._reads.read(bot_id, lambda: self._get(bot_id))
 
     async def _get(self, bot_id: str) -> Bot | None:
-        row = await self._redis.hgetall(keys.key("bot", bot_id))  # type: ignore[misc]
-        if b"created" not in row:
-            return None
-        return Bot(
-            id=bot_id,
-            url=row[b"url"].decode(),
-            has_secret=b"secret" in row,
-            created_at=float(row[b"created"]),
-        )
+        return bot_of(bot_id, await self._redis.hgetall(keys.key("bot", bot_id)))  # type: ignore[misc]
 
     async def secret(self, bot_id: str) -> Secret | None:
         """What its events are signed with."""

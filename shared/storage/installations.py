@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import Conflict, NotFound, SetupFailed
 from shared.sharing import Sharing
 from shared.storage import keys
+from shared.storage.bots import bot_of
 from shared.storage.installation_rows import changes_to, fields_of, installation_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from shared.model.installations import Installation
+    from shared.model.installations import Bot, Installation
     from shared.secret import Secret
     from shared.storage.connection import Store
     from shared.storage.vault import Vault
@@ -115,6 +116,19 @@ class Installations:
         return await self._reads.read(
             ("owners", integration, identifier), lambda: self._owners(integration, identifier)
         )
+
+    async def sole_owner(
+        self, integration: str, identifier: str, named: str = ""
+    ) -> tuple[Installation, Bot | None] | None:
+        """The one installation that has *identifier*, of several the one *named*, and its bot; else None."""
+        args = (integration, identifier, named)
+        found = await self._store.scripts.run_fast("owner", args)
+        if not found:
+            return None
+        webhook_id, *rows = found
+        row, bot = (dict(zip(one[::2], one[1::2], strict=True)) for one in rows)
+        home = installation_of(webhook_id.decode(), row)
+        return None if home is None else (home, bot_of(home.bot_id, bot))
 
     async def sealed_configuration(self, webhook_id: str) -> bytes:
         """Its secret fields, sealed; empty when there are none."""

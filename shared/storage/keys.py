@@ -87,6 +87,7 @@ measured                           hash    SAMPLE of a counter or histogram: its
 
 from __future__ import annotations
 
+import functools
 import re
 
 BRAND = "waypost"
@@ -117,6 +118,7 @@ def layout_stamp(cell: str = CELL) -> str:
     return f"{BRAND}:{{{cell}}}:layout"
 
 
+@functools.lru_cache(4096)  # most are asked for again and again
 def key(*parts: str, cell: str = CELL) -> str:
     """
     One key of a cell. Parts that strangers choose are escaped, so no two names meet.

@@ -171,6 +171,14 @@ class RespConnection:
         assert self._wire is not None
         return await self._wire.send(parts)
 
+    async def calls(self, *commands: tuple[Part, ...]) -> list[Any]:
+        """Send several commands in one write and return their replies, or raise what the first refused one does."""
+        if not self._is_up.is_set():
+            await self._wait_until_up()
+        assert self._wire is not None
+        sent = [self._wire.send(parts) for parts in commands]
+        return await asyncio.gather(*sent)
+
     async def _wait_until_up(self) -> None:
         try:
             await asyncio.wait_for(self._is_up.wait(), min(self.deadline, _RECONNECT_WAIT))

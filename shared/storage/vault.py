@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.storage.connection import Store
+    from shared.storage.resp import Part
 
 _MOST_OPEN_KEYS = 1000
 
@@ -68,7 +69,17 @@ class Vault:
     async def opener(self, scope: str) -> Callable[[str, bytes], Secret]:
         """`open` for several values of *scope*, for one question to the store."""
         place = keys.key("datakey", scope)
-        wrapped = await self._resp.call("GET", place)
+        return self._opener(scope, place, await self._resp.call("GET", place))
+
+    async def read(self, scope: str, where: str, *question: Part) -> Secret | None:
+        """What the store answers to *question*, opened; in one trip to the store. None where it holds nothing."""
+        place = keys.key("datakey", scope)
+        sealed, wrapped = await self._resp.calls(question, ("GET", place))
+        return None if sealed is None else self._opener(scope, place, wrapped)(where, sealed)
+
+    def _opener(
+        self, scope: str, place: str, wrapped: bytes | None
+    ) -> Callable[[str, bytes], Secret]:
         if wrapped is None:
             raise SealBroken(f"the data key of {scope} was destroyed")
         return self._unwrapped(place, wrapped).open
@@ -118,10 +129,8 @@ class Secrets:
         )
 
     async def _reveal(self, integration: str, name: str) -> Secret | None:
-        sealed = await self._redis.hget(keys.key("secret", integration), name)  # type: ignore[misc]
-        if sealed is None:
-            return None
-        return await self._vault.open(_scope(integration), _place(integration, name), sealed)
+        question = ("HGET", keys.key("secret", integration), name)
+        return await self._vault.read(_scope(integration), _place(integration, name), *question)
 
     async def all(self, integration: str) -> dict[str, Secret]:
         """All that are set."""

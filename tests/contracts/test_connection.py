@@ -43,6 +43,24 @@ class TestTheNarrowConnection:
 
         assert [str(n).encode() for n in range(500)] == replies
 
+    async def test_several_commands_leave_together_and_are_answered_in_order(
+        self, store: Store
+    ) -> None:
+        written = asyncio.gather(
+            store.resp.calls(("SET", "any", "1"), ("INCR", "any")),
+            store.resp.calls(("INCR", "any"), ("GET", "any")),
+        )
+
+        assert [[b"OK", 2], [3, b"3"]] == await written
+
+    async def test_of_several_commands_one_that_is_refused_fails_all(
+        self, store: Store
+    ) -> None:
+        with pytest.raises(CommandRefused):
+            await store.resp.calls(("PING",), ("EVALSHA", "0" * 40, 0))
+
+        assert [b"PONG"] == await store.resp.calls(("PING",))
+
     async def test_any_bytes_come_back_as_they_went(self, store: Store) -> None:
         value = bytes(range(256)) * 5000
         await store.resp.call("SET", "any", value)

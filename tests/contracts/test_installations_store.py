@@ -10,6 +10,7 @@ from shared.errors import Conflict, NotFound, SealBroken, SetupFailed
 from shared.model.installations import Account, Installation
 from shared.secret import KeyRing
 from shared.storage import keys
+from shared.storage.bots import Bots
 from shared.storage.connection import Store
 from shared.storage.definitions import Definitions
 from shared.storage.installations import Installations
@@ -163,6 +164,29 @@ async def test_the_owners_of_an_identifier_are_known(
         "slack", "T:1"
     )
     assert [] == await installations.owners_of("slack", "T")
+
+
+async def test_a_sole_owner_comes_with_its_bot(
+    store: Store, vault: Vault, installations: Installations
+) -> None:
+    await Bots(store, vault).put("shop:1", url="https://bot.test/")
+    first = an_installation(alias="one", bot_id="shop:1")
+    second = an_installation(alias="two", bot_id="nobody's")
+    await installations.create(first)
+    await bind(store, first, "T:1", "share")
+    alone = await installations.sole_owner("slack", "T:1")
+    await installations.create(second)
+    await bind(store, second, "T:1", "share")
+    named = await installations.sole_owner("slack", "T:1", second.webhook_id)
+
+    assert alone is not None
+    assert alone[1] is not None
+    assert (first.webhook_id, "shop:1") == (alone[0].webhook_id, alone[1].id)
+    assert "https://bot.test/" == alone[1].url
+    assert named == (await installations.by_webhook_id(second.webhook_id), None)
+    assert await installations.sole_owner("slack", "T:1") is None
+    assert await installations.sole_owner("slack", "T:1", "somebody") is None
+    assert await installations.sole_owner("slack", "T") is None
 
 
 class TestSecretFields:

@@ -16,7 +16,7 @@ from workers.jobs.handshaking import REFUSED, handshake
 from workers.jobs.identifying import event_of, identify
 from workers.jobs.sandbox import is_sandbox, leave, sent_to
 from workers.jobs.sealed import stored_again
-from workers.jobs.shortcut import shortcut
+from workers.jobs.unrouted import unrouted
 from workers.jobs.verification import (
     Holder,
     Owned,
@@ -116,9 +116,9 @@ async def _route(
 ) -> Outcome:
     """What nobody has verified is never parked."""
     tools.reach("route.before")
-    if short := await shortcut(visit, found, tools):
+    if done := await unrouted(visit, found, tools):
         tools.reach("route.done")
-        return short
+        return done
     parts = [(one.identifier, _body(visit.raw, one, tools), owner) for one, owner in found]
     allowed = visit.is_checked if may_park is None else may_park
     routed = await tools.ledger.route(visit.record, parts, may_park=allowed)

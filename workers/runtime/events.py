@@ -9,7 +9,7 @@ import msgspec
 
 from shared.errors import HandlerUnavailable
 from shared.model.events import Event, accept_of
-from shared.model.outcomes import Done, Outcome, StreamedEvent
+from shared.model.outcomes import Done, Found, Outcome, StreamedEvent
 from shared.model.requests import Reply
 from shared.routing import SUBSCRIPTION
 from workers.runtime.posting import post
@@ -55,12 +55,13 @@ async def hand_over(record: Record, event: Event, tools: Tools) -> Outcome:
     return await post(record, event, bot, tools)
 
 
-def streamed(event: Event) -> Done:
-    """The end of a record whose one event waits in a stream."""
+def streamed(event: Event, found: Found | None = None) -> Done:
+    """The end of a record whose one event waits in a stream; with *found*, if it still is for who was found."""
     return Done(
         reason=f"in the stream of bot {event.bot_id}",
         event=StreamedEvent(bot=event.bot_id, body=msgspec.json.encode(event)),
         reply=_EMPTY,
+        found=found,
     )
 
 

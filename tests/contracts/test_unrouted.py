@@ -20,7 +20,7 @@ from shared.storage.connection import Store
 from shared.storage.gates import Gates
 from shared.storage.ledger import Ledger
 from tests.contracts.token_builders import Bench
-from workers.jobs.shortcut import shortcut
+from workers.jobs.unrouted import unrouted
 from workers.jobs.verification import Owned
 from workers.jobs.visits import Visit
 
@@ -53,7 +53,7 @@ async def ended(
         definition=await worker.catalogue.definition("acme"), installed=None, rules=(), public_url="",
     )  # fmt: skip
     found = [Owned(part, named) for part in parts or (Slice("T1"),)]
-    outcome = await shortcut(visit, found, worker)
+    outcome = await unrouted(visit, found, worker)
     assert outcome is None or isinstance(outcome, Done)
     return outcome
 
