@@ -18,6 +18,7 @@ from arq.worker import Worker
 
 from shared.errors import StoreUnavailable
 from shared.storage.ledger import LEASE, Ending
+from workers.claiming import GROUP, Claiming
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-BATCH = 64  # records per claim
-GROUP = 32  # of them begin at a time, and the store writes how they ended while the next ones work …
-SENT = 3  # … turns of the loop later: one in which they end, one in which that is collected, one in which it leaves
-DISTANCE = 0.002  # seconds between two claims, unless the first one left something
-MOMENT = 0.002  # seconds in which more slots may become free: a claim of a few costs as much as one of many
+SENT = 3  # turns of the loop between two groups: they end in one, that is collected in one, and leaves in one
 BEAT = 5.0  # seconds between two beats
 DRAIN = 25.0  # seconds a stopping worker gives to what it has begun
 
@@ -70,11 +67,7 @@ class Engine(Worker):
         """Work until told to stop, then drain."""
         if self.on_startup:
             await self.on_startup(self.ctx)
-        self.leases: Leases = self.ctx["ledger"]
-        self.name: str = self.ctx["worker"]
-        self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}
-        self.nudge = asyncio.Event()
-        self.claimed = -DISTANCE  # when that was begun
+        self._prepare()
         log.info("worker.started", worker=self.name, slots=self.max_jobs)
         background = [
             asyncio.create_task(one()) for one in (self._listen, self._renew, self._beat)
@@ -87,74 +80,85 @@ class Engine(Worker):
             await self._drain()
             await _cancel(background)
             log.info("worker.stopped", worker=self.name, done=self.jobs_complete)
-        for task in background:
-            if not task.cancelled():
-                await task  # what broke it is what ends us
+        if self.fault:
+            raise self.fault
+
+    def _prepare(self) -> None:
+        self.leases: Leases = self.ctx["ledger"]
+        self.name: str = self.ctx["worker"]
+        self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}  # until its end is written
+        self.working: set[asyncio.Task[Any]] = set()  # until its end is decided
+        self.claims: set[asyncio.Task[None]] = set()
+        self.claiming = Claiming(self.max_jobs)
+        self.nudge = asyncio.Event()
+        self.fault: BaseException | None = None
+        if settler := self.ctx.get("settler"):
+            settler.before = self._decided
 
     async def _work(self) -> None:
-        failures = 0
         while self.allow_pick_jobs:
             self.nudge.clear()
-            try:
-                pause = await self._claim()
-                failures = 0
-            except StoreUnavailable as error:
-                failures += 1
-                pause = min(0.1 * 2 ** min(failures, 5), 3.0)
-                log.warning("store.unavailable", worker=self.name, error=str(error))
-            if self.burst and not self.held and pause != 0:
+            wait = self._wait()
+            if wait == 0:
+                self._begin()
+            elif self.burst and not self.held and self.claiming.is_idle():
                 return
-            await self._rest(pause)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self.nudge.wait()
 
-    async def _claim(self) -> float | None:
-        """Start what can be claimed; returns how long to rest, None for until nudged."""
-        await self._more_room()
-        free = self._free()
-        if free <= 0:
-            return None
-        self.claimed = asyncio.get_running_loop().time()
-        claims, pause = await self.leases.claim(
-            self.name, min(free, BATCH), alone=not self.held
-        )
+    def _wait(self) -> float | None:
+        now = asyncio.get_running_loop().time()
+        return self.claiming.wait(now, len(self.working), len(self.held))
+
+    def _begin(self) -> None:
+        now = asyncio.get_running_loop().time()
+        limit = self.claiming.begin(now, len(self.working), len(self.held))
+        alone = not self.held and not self.claims
+        claim = asyncio.create_task(self._claim(limit, alone=alone))
+        self.claims.add(claim)
+        claim.add_done_callback(self._claimed)
+
+    async def _claim(self, limit: int, *, alone: bool) -> None:
+        """Start what can be claimed."""
+        now = asyncio.get_running_loop().time
+        try:
+            claims, pause = await self.leases.claim(self.name, limit, alone=alone)
+        except StoreUnavailable as error:
+            self.claiming.failed(limit, now())
+            log.warning("store.unavailable", worker=self.name, error=str(error))
+            return
+        self.claiming.answered(limit, len(claims), pause, now(), len(self.held))
+        self.nudge.set()
         for number, claim in enumerate(claims):
             if number and number % GROUP == 0:
                 await _turns(SENT)
             self._start(claim)
-        return pause
 
-    async def _more_room(self) -> None:
-        """Where few slots are free, wait for more, but no longer than a moment."""
-        wanted = min(GROUP, self.max_jobs // 4)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(MOMENT):
-                while 0 < self._free() < wanted and self.allow_pick_jobs:
-                    self.nudge.clear()
-                    await self.nudge.wait()
+    def _claimed(self, claim: asyncio.Task[None]) -> None:
+        self.claims.discard(claim)
+        self.nudge.set()
+        if not claim.cancelled() and claim.exception():
+            self._stop(claim)
 
-    def _free(self) -> int:
-        return self.max_jobs - len(self.held)
-
-    async def _rest(self, pause: float | None) -> None:
-        if pause == 0:
-            await asyncio.sleep(0)
-            return
-        # A claim that was given up may still be on its way, and lease after the next one was told of nothing.
-        longest = LEASE.total_seconds()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(longest if pause is None else min(pause, longest)):
-                await self.nudge.wait()
-        # What comes in the meantime comes along: a claim of one costs the store nearly as much as one of many.
-        left = self.claimed + DISTANCE - asyncio.get_running_loop().time()
-        if left > 0:
-            await asyncio.sleep(left)
+    def _decided(self, endings: Sequence[Ending]) -> None:
+        """How these end is about to be written: their slots are free, and the next claim leaves together with it."""
+        for one in endings:
+            record, task = self.held.get(one.id, (None, None))
+            if record is not None and record.epoch == one.epoch:
+                self.working.discard(task)
+        self._maybe_begin()
 
     def _start(self, claim: Claim) -> None:
         id = claim.record.id
-        if id in self.held:
+        if id in self.held and self.held[id][1] in self.working:
             self._lose(id)  # it came back to us before we heard that it was lost
         carry = self.functions["carry"].coroutine
         task = asyncio.create_task(carry(self.ctx, claim), name=id)
         self.held[id] = (claim.record, task)
+        self.working.add(task)
+        self.claiming.started()
         task.add_done_callback(self._ended)
 
     def _lose(self, id: str) -> None:
@@ -164,6 +168,7 @@ class Engine(Worker):
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if self.held.get(task.get_name(), (None, None))[1] is task:
             del self.held[task.get_name()]
+        self.working.discard(task)
         self.nudge.set()
         if task.cancelled():
             return
@@ -178,10 +183,20 @@ class Engine(Worker):
         while True:
             try:
                 async for _ in self.leases.wakes():
-                    self.nudge.set()
+                    self._wake()
             except StoreUnavailable:
-                self.nudge.set()
-            await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)
+
+    def _wake(self) -> None:
+        self.claiming.wake()
+        self._maybe_begin()
+
+    def _maybe_begin(self) -> None:
+        """Claim at once where it is time, else see to it that it is looked at again."""
+        if self.allow_pick_jobs and self._wait() == 0:
+            self._begin()
+        else:
+            self.nudge.set()
 
     async def _renew(self) -> None:
         while True:
@@ -198,7 +213,7 @@ class Engine(Worker):
     async def _beat(self) -> None:
         while True:
             facts: dict[str, str | int] = {
-                "slots": self.max_jobs, "busy": len(self.held),
+                "slots": self.max_jobs, "busy": len(self.working),
                 "done": self.jobs_complete, "broken": self.jobs_failed,
             }  # fmt: skip
             with contextlib.suppress(StoreUnavailable):
@@ -207,6 +222,8 @@ class Engine(Worker):
 
     async def _drain(self) -> None:
         """Finish what has begun; give back what takes too long, without counting an attempt."""
+        if self.claims:
+            await asyncio.wait(self.claims)
         tasks = [task for _, task in self.held.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN)
@@ -219,8 +236,9 @@ class Engine(Worker):
                 )
 
     def _stop(self, task: asyncio.Task[None]) -> None:
-        """Without its background a worker would look alive and lose every lease, so it drains and ends."""
+        """Without its background a worker would look alive and lose every lease. It drains; what broke it ends it."""
         if not task.cancelled():
+            self.fault = self.fault or task.exception()
             self.allow_pick_jobs = False
             self.nudge.set()
 

@@ -101,9 +101,10 @@ async def start(ctx: dict[str, Any]) -> None:
         clock, chance = SystemClock(), SystemChance()
         ctx["ledger"] = ledger
         ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
+        ctx["settler"] = Settler(ledger)
         ctx["journey"] = Journey(
             jobs={kind: _with(job, tools) for kind, job in all_jobs().items()},
-            settler=Settler(ledger),
+            settler=ctx["settler"],
             answers=Replies(ledger),
             address_of=address_of,
             clock=clock,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.storage.ledger import Ending
 
@@ -31,12 +31,17 @@ class SettlesMany(Protocol):
         """End leases; False where one was lost."""
 
 
+def _tell_nobody(_: Sequence[Ending]) -> None:
+    """Nobody wants to know."""
+
+
 class Settler:
     """Collects endings while one call is under way, and sends them together."""
 
     def __init__(self, ledger: SettlesMany) -> None:
         """End leases in *ledger*."""
         self._ledger = ledger
+        self.before: Callable[[Sequence[Ending]], None] = _tell_nobody  # they are written
         self._waiting: list[tuple[Ending, asyncio.Future[bool]]] = []
         self._senders: set[asyncio.Task[None]] = set()
         self._under_way = (
@@ -57,6 +62,7 @@ class Settler:
     async def _send(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            self.before([ending for ending, _ in batch])
             await self._commit(batch)
         self._under_way -= 1
 

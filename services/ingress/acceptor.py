@@ -24,8 +24,7 @@ Outcome = Callable[[Accepted | Exception], None]
 
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
-UNDER_WAY = 2  # calls at a time, so that the store has the next one when it ends one
-LONG = 0.002  # seconds: where a call takes longer, the disk does, and one larger call is better than two
+UNDER_WAY = 2  # calls at a time; the second one only when it cannot be larger, since each costs a write to disk
 TURNS = 3  # of the loop, until the next call has left: the store shall work while the last one is answered
 PATIENCE = 0.5  # seconds until a request should be on disk
 MOST_WAITING = 1024  # whatever the store can do: they take this process's time …
@@ -52,7 +51,7 @@ class Acceptor:
         self._bytes = 0  # of the bodies that wait
         self._waiting: deque[tuple[Accept, Outcome]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
-        self._under_way, self._most_under_way, self._is_leaving = 0, UNDER_WAY, False
+        self._under_way, self._is_leaving = 0, False
 
     @property
     def is_crowded(self) -> bool:
@@ -73,12 +72,8 @@ class Acceptor:
 
     def _send(self) -> None:
         """Begin another call where there may be one; it takes what has come until it leaves."""
-        is_full = (
-            len(self._waiting) >= MOST
-        )  # then none can be larger, and the store need not wait for it
-        if self._is_leaving or self._under_way >= (
-            UNDER_WAY if is_full else self._most_under_way
-        ):
+        is_full = len(self._waiting) >= MOST or self._bytes >= MOST_BYTES
+        if self._is_leaving or self._under_way >= (UNDER_WAY if is_full else 1):
             return
         self._is_leaving = True
         self._under_way += 1
@@ -108,7 +103,6 @@ class Acceptor:
 
         One call's worth may always wait, so that the store has something to do.
         """
-        self._most_under_way = UNDER_WAY if seconds < LONG else 1
         self._seconds += _RECENT * (seconds - self._seconds)
         if self._patience and self._seconds:
             in_time = max(1.0, (self._patience / self._seconds - 1) * UNDER_WAY)

@@ -94,10 +94,9 @@ class Definitions:
         while True:
             try:
                 async for message in heard(self._redis, keys.key("doors")):
-                    if message["type"] == "subscribe":
-                        yield DoorChange("all", "")
-                    elif message["type"] == "message":
-                        yield _change(message["data"].decode())
+                    yield (
+                        DoorChange("all", "") if message is None else _change(message.decode())
+                    )
             except StoreUnavailable:
                 await asyncio.sleep(_PAUSE)
 

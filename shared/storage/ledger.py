@@ -236,8 +236,8 @@ class Ledger:
     async def messages(self, inbox: str) -> AsyncIterator[bytes]:
         """What workers send to *inbox*; raises `StoreUnavailable` when the connection breaks."""
         async for message in heard(self._store.redis, keys.key("inbox", inbox)):
-            if message["type"] == "message":
-                yield message["data"]
+            if message is not None:
+                yield message
 
     async def publish(self, inbox: str, message: bytes) -> None:
         """Send *message* to an ingress' inbox; nobody may be listening."""

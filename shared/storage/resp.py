@@ -13,12 +13,15 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import hiredis
 
 from shared.errors import CommandRefused, SetupFailed, StoreUnavailable, WaypostError
 from shared.storage.address import Address, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Part = bytes | str | int | float
 
@@ -102,6 +105,7 @@ class _Wire(asyncio.Protocol):
             self.lost.set_result(exc)
 
     def close(self) -> None:
+        """Let go of the socket; what was not answered fails."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -117,6 +121,56 @@ class _Wire(asyncio.Protocol):
             self.close()
 
 
+class Line(_Wire):
+    """A socket on which the store speaks first: what is said on the channels that it listens to."""
+
+    def __init__(self, deadline: float) -> None:
+        """Hear nothing yet: `listen` begins."""
+        super().__init__(deadline)
+        self._heard: asyncio.Queue[Any] | None = None
+
+    def listen(self, channel: str) -> None:
+        """Hear what is said on *channel*; there are no other calls from now on."""
+        self._heard = asyncio.Queue()
+        self._say("SUBSCRIBE", channel)
+
+    def ask(self) -> None:
+        """Have the store say something."""
+        self._say("PING")
+
+    async def next(self) -> list[bytes | int]:
+        """What is said next: [b'subscribe' | b'message' | b'pong', …]; raises what ended the line."""
+        assert self._heard is not None
+        said = await self._heard.get()
+        if isinstance(said, hiredis.ReplyError):
+            raise refusal(str(said))
+        if said is _NOTHING:
+            raise StoreUnavailable("the connection to the store was lost")
+        return cast("list[bytes | int]", said)
+
+    def _say(self, *parts: Part) -> None:
+        if self._transport is not None:
+            self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Note what is said; before `listen`, what was asked is answered."""
+        if self._heard is None:
+            super().data_received(data)
+            return
+        try:
+            self._reader.feed(data)
+            while (said := self._reader.gets()) is not _NOTHING:
+                self._heard.put_nowait(said)
+        except hiredis.ProtocolError:
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever listens."""
+        super().connection_lost(exc)
+        if self._heard is not None:
+            self._heard.put_nowait(_NOTHING)
+
+
 def _settle(reply: asyncio.Future[Any], value: Any) -> None:
     if reply.done():
         return  # its caller went away
@@ -124,6 +178,9 @@ def _settle(reply: asyncio.Future[Any], value: Any) -> None:
         reply.set_exception(refusal(str(value)))
     else:
         reply.set_result(value)
+
+
+Spoken = TypeVar("Spoken", bound=_Wire)
 
 
 class RespConnection:
@@ -204,10 +261,14 @@ class RespConnection:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.6, 1.0)
 
-    async def _connected(self) -> _Wire:
+    async def line(self) -> Line:
+        """A socket of its own, to listen on; raises what `start` raises. The caller closes it."""
+        return await self._connected(Line)
+
+    async def _connected(self, kind: Callable[[float], Spoken] = _Wire) -> Spoken:  # type: ignore[assignment]
         try:
             async with asyncio.timeout(self.deadline):
-                wire = await self._opened()
+                wire = await self._opened(kind)
                 await self._introduce(wire)
                 return wire
         except (OSError, TimeoutError) as error:
@@ -216,13 +277,13 @@ class RespConnection:
                 f"{self.address.place} cannot be reached: {problem}"
             ) from error
 
-    async def _opened(self) -> _Wire:
+    async def _opened(self, kind: Callable[[float], Spoken]) -> Spoken:
         loop, at = asyncio.get_running_loop(), self.address
         if at.path:
-            return (await loop.create_unix_connection(lambda: _Wire(self.deadline), at.path))[1]
+            return (await loop.create_unix_connection(lambda: kind(self.deadline), at.path))[1]
         context = ssl.create_default_context(cafile=at.ca_file or None) if at.tls else None
         opened = await loop.create_connection(
-            lambda: _Wire(self.deadline), at.host, at.port, ssl=context
+            lambda: kind(self.deadline), at.host, at.port, ssl=context
         )
         return opened[1]
 

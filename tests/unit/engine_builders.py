@@ -13,6 +13,7 @@ from typing import Any
 from shared.model.jobs import Claim, Record
 from shared.storage.ledger import Ending
 from workers.engine import Engine
+from workers.settling import Settler
 
 
 def a_claim(id: str = "req_1", epoch: int = 1, **parts: Any) -> Claim:
@@ -127,11 +128,13 @@ class Jobs:
             self._changed.notify_all()
 
 
-def an_engine(leases: Any, carry: Any, **options: Any) -> Engine:
-    """A worker on *leases* that does *carry* with each claim."""
+def an_engine(
+    leases: Any, carry: Any, *, settler: Settler | None = None, **options: Any
+) -> Engine:
+    """A worker on *leases* that does *carry* with each claim; it hears of what *settler* writes."""
 
     async def start(ctx: dict[str, Any]) -> None:
-        ctx.update(ledger=leases, worker="w1")
+        ctx.update(ledger=leases, worker="w1", settler=settler)
 
     async def named_carry(ctx: dict[str, Any], claim: Claim) -> None:
         await carry(ctx, claim)

@@ -12,8 +12,9 @@ from shared.errors import CommandRefused, StoreUnavailable
 from shared.model.jobs import Claim
 from shared.storage.ledger import Ending
 from tests.unit.engine_builders import FakeLeases, Jobs, a_claim, an_engine, working
+from workers import claiming
 from workers import engine as engine_module
-from workers.engine import BATCH, GROUP
+from workers.claiming import BATCH, GROUP
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def jobs() -> Jobs:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases of a few milliseconds, and little patience at the end."""
-    monkeypatch.setattr(engine_module, "LEASE", timedelta(seconds=0.03))
+    for module in (engine_module, claiming):
+        monkeypatch.setattr(module, "LEASE", timedelta(seconds=0.03))
     monkeypatch.setattr(engine_module, "DRAIN", 0.05)
 
 
@@ -132,7 +134,7 @@ class TestClaiming:
     async def test_is_for_several_that_come_shortly_after_each_other(
         self, monkeypatch: pytest.MonkeyPatch, leases: FakeLeases, jobs: Jobs
     ) -> None:
-        monkeypatch.setattr(engine_module, "DISTANCE", 0.2)
+        monkeypatch.setattr(claiming, "DISTANCE", 0.2)
         async with working(an_engine(leases, jobs.carry, max_jobs=40)):
             await until_claimed(leases, 1)
             for number in range(20):
@@ -199,7 +201,7 @@ class TestAStoreThatIsAway:
     async def test_may_be_away_for_hours(
         self, monkeypatch: pytest.MonkeyPatch, leases: FakeLeases, jobs: Jobs
     ) -> None:
-        monkeypatch.setattr(engine_module, "DISTANCE", 0.0)
+        monkeypatch.setattr(claiming, "DISTANCE", 0.0)
         leases.failures.extend([StoreUnavailable("gone")] * 2000)
         leases.ready.append(a_claim())
         async with working(an_engine(leases, jobs.carry)) as task:
@@ -356,10 +358,17 @@ class TestABugInTheEngine:
         assert [Ending(id="req_1", epoch=1, end="release")] == leases.endings
 
 
-async def test_a_beat_says_who_and_how_busy(leases: FakeLeases, jobs: Jobs) -> None:
+async def test_a_beat_says_who_and_how_busy(
+    leases: FakeLeases, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "BEAT", 0.005)
     leases.put(a_claim())
     async with working(an_engine(leases, jobs.carry, max_jobs=7)):
         await jobs.until(running=1)
+        seen = len(leases.beats)
+        while len(leases.beats) < seen + 2:
+            await asyncio.sleep(0.005)
+        busy = leases.beats[-1]
         jobs.end("req_1")
 
-    assert {"worker": "w1", "slots": 7, "busy": 1, "done": 0, "broken": 0} == leases.beats[0]
+    assert {"worker": "w1", "slots": 7, "busy": 1, "done": 0, "broken": 0} == busy

@@ -40,11 +40,14 @@ class Handled:
         return Done()
 
     def engine(self, ledger: Ledger, **options: Any) -> Engine:
+        settler = Settler(ledger)
         journey = Journey(
-            jobs={"webhook": self.job}, settler=Settler(ledger), answers=None, clock=SystemClock(),  # type: ignore[arg-type]
+            jobs={"webhook": self.job}, settler=settler, answers=None, clock=SystemClock(),  # type: ignore[arg-type]
             chance=SystemChance(), address_of=lambda _: None,
         )  # fmt: skip
-        return an_engine(ledger, lambda _, claim: journey.carry(claim), **options)
+        return an_engine(
+            ledger, lambda _, claim: journey.carry(claim), settler=settler, **options
+        )
 
 
 @pytest.fixture
