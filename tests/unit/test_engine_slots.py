@@ -25,7 +25,7 @@ class SlowToWrite(FakeLeases):
         return await super().settle(endings)
 
 
-async def test_slots_are_free_again_while_it_is_written_how_their_jobs_ended(self) -> None:
+async def test_slots_are_free_again_while_it_is_written_how_their_jobs_ended() -> None:
     """So the next claim leaves together with the endings, and shares their write to disk."""
     leases = SlowToWrite(*(a_claim(f"req_{i}") for i in range(25)))
     settler, begun = Settler(leases), list[str]()
@@ -45,7 +45,7 @@ async def test_slots_are_free_again_while_it_is_written_how_their_jobs_ended(sel
     assert 25 == len(set(begun))
 
 
-async def test_slots_are_taken_again_by_what_comes_back_at_once(self) -> None:
+async def test_slots_are_taken_again_by_what_comes_back_at_once() -> None:
     """Its former job was decided and goes on to its end, and is not stopped as one whose lease was lost."""
     leases = FakeLeases(a_claim("req_1", 1))
     settler, ended = Settler(leases), list[int]()
