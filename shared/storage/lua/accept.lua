@@ -87,12 +87,12 @@ for i = 1, n do
 end
 
 -- Writes bodies and tickets, {key, text, …}, and first copies, {key, id, …}: in one command each, where the server knows MSETEX.
-local knows, version = pcall(function() return server.VALKEY_VERSION_NUM end)
+local KNOWS_MSETEX = (redis.VALKEY_VERSION_NUM or 0) >= 0x90100
 
 local function write(texts, firsts)
   redis.call('MSET', unpack(texts))
   local many = #firsts / 2
-  if many > 0 and knows and version >= 0x90100 then
+  if many > 0 and KNOWS_MSETEX then
     firsts[#firsts + 1], firsts[#firsts + 2] = 'PX', lifetime
     redis.call('MSETEX', many, unpack(firsts))
   else
@@ -129,8 +129,7 @@ if stored > 0 then
   end
   moved()
   enqueue_all(tickets)
-  local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
-  if redis.call('HINCRBY', minute, 'accepted', stored) == stored then redis.call('EXPIRE', minute, 3900) end
+  count_now('accepted', stored)
 end
 if stored + again > 0 then wake() end
 return replies

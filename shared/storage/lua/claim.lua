@@ -22,7 +22,8 @@ local function has_duty()
   return true
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)) do
+local expired = redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)
+for _, id in ipairs(expired) do
   redis.call('ZREM', P .. 'leases', id)
   local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane', 'installation', 'ordered')
   if r[1] == 'leased' then
@@ -42,16 +43,22 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIM
   end
 end
 
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
-  redis.call('ZREM', P .. 'due', member)
-  local id = string.sub(member, #TAG + 1)
-  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
-  if r[1] == 'retrying' then ready(id, 'retrying', r[2], tonumber(r[3]), r[4]) end
+-- Mostly there is nothing but what is ready and what is leased, and one question tells.
+local is_plain = #expired == 0 and redis.call('EXISTS', P .. 'due', P .. 'gates', P .. 'suspects') == 0
+
+local function bring_back()
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
+    redis.call('ZREM', P .. 'due', member)
+    local id = string.sub(member, #TAG + 1)
+    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
+    if r[1] == 'retrying' then ready(id, 'retrying', r[2], tonumber(r[3]), r[4]) end
+  end
+  pass_gates()
 end
 
-pass_gates()
+if not is_plain then bring_back() end
 
-local duty, popped = has_duty(), {}
+local duty, popped = not is_plain and has_duty(), {}
 if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
 elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
 local claims, bodies, leases, lanes = {}, {}, {}, {}
@@ -114,10 +121,10 @@ if next(lanes) then
 end
 
 local pause = -1
-if not duty and redis.call('ZCARD', P .. 'queue') > 0 then
+if not duty and #popped == limit * 2 and redis.call('ZCARD', P .. 'queue') > 0 then
   pause = 0
 else
-  for _, name in ipairs({'due', 'leases', 'gates'}) do
+  for _, name in ipairs(is_plain and {'leases'} or {'due', 'leases', 'gates'}) do
     local first = redis.call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')
     if first[2] then
       local wait = math.max(0, tonumber(first[2]) - NOW)
@@ -125,7 +132,7 @@ else
     end
   end
 end
-if not duty and redis.call('ZCARD', P .. 'suspects') > 0 then
+if not is_plain and not duty and redis.call('ZCARD', P .. 'suspects') > 0 then
   local left = math.max(1, redis.call('PTTL', P .. 'duty')) -- whoever has it may be the one that stopped
   if pause < 0 or left < pause then pause = left end
 end

@@ -23,13 +23,20 @@ local function charge(lane, n, bytes)
 end
 
 local function charged()
+  local names, more, held, empty = {}, {}, {}, {}
   for lane, c in pairs(charges) do
-    if redis.call('HINCRBY', P .. 'lanes-open', 'n:' .. lane, c[1]) <= 0 then
-      redis.call('HDEL', P .. 'lanes-open', 'n:' .. lane, 'b:' .. lane)
-    elseif c[2] ~= 0 then
-      redis.call('HINCRBY', P .. 'lanes-open', 'b:' .. lane, c[2])
-    end
+    local i = #names
+    names[i + 1], names[i + 2], more[i + 1], more[i + 2] = 'n:' .. lane, 'b:' .. lane, c[1], c[2]
   end
+  if #names == 0 then return end
+  local before = redis.call('HMGET', P .. 'lanes-open', unpack(names))
+  for i = 1, #names, 2 do
+    local n, h, e = (before[i] or 0) + more[i], #held, #empty
+    if n > 0 then held[h + 1], held[h + 2], held[h + 3], held[h + 4] = names[i], n, names[i + 1], (before[i + 1] or 0) + more[i + 1]
+    else empty[e + 1], empty[e + 2] = names[i], names[i + 1] end
+  end
+  if #held > 0 then redis.call('HSET', P .. 'lanes-open', unpack(held)) end
+  if #empty > 0 then redis.call('HDEL', P .. 'lanes-open', unpack(empty)) end
   charges = {}
 end
 
@@ -79,15 +86,17 @@ local function enqueue_all(tickets)
   if #tickets == 0 then return end
   local vtime, last, turns, lanes = tonumber(redis.call('GET', P .. 'vtime') or 0), {}, {}, {}
   for _, one in ipairs(tickets) do
-    local id, lane = one[1], one[2]
-    last[lane] = math.max(last[lane] or tonumber(redis.call('HGET', P .. 'lanes', lane) or 0), vtime) + 1
-    turns[#turns + 1] = last[lane]
-    turns[#turns + 1] = TAG .. id
+    if not last[one[2]] then last[one[2]], lanes[#lanes + 1] = vtime, one[2] end
   end
-  for lane, turn in pairs(last) do
-    lanes[#lanes + 1] = lane
-    lanes[#lanes + 1] = turn
+  for i, turn in ipairs(redis.call('HMGET', P .. 'lanes', unpack(lanes))) do
+    if turn then last[lanes[i]] = math.max(tonumber(turn), vtime) end
   end
+  for i, one in ipairs(tickets) do
+    local turn = last[one[2]] + 1
+    last[one[2]], turns[2 * i - 1], turns[2 * i] = turn, turn, TAG .. one[1]
+  end
+  lanes = {}
+  for lane, turn in pairs(last) do lanes[#lanes + 1], lanes[#lanes + 2] = lane, turn end
   redis.call('HSET', P .. 'lanes', unpack(lanes))
   redis.call('ZADD', P .. 'queue', unpack(turns))
 end
@@ -109,11 +118,15 @@ end
 
 local function wake() redis.call('PUBLISH', P .. 'wake', '1') end
 
+-- Counts for this minute alone.
+local function count_now(what, n)
+  local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
+  if redis.call('HINCRBY', minute, what, n) == n then redis.call('EXPIRE', minute, 3900) end
+end
+
 local function count(what, n)
   redis.call('HINCRBY', P .. 'totals', what, n)
-  local minute = P .. 'throughput:' .. math.floor(NOW / 60000)
-  redis.call('HINCRBY', minute, what, n)
-  redis.call('EXPIRE', minute, 3900)
+  count_now(what, n)
 end
 
 -- Bytes that a record takes beside its body, with its delivery key and its places in the indexes.
