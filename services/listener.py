@@ -18,7 +18,7 @@ from aiohttp import http_parser, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from services.openfiles import room_for
-from services.shortcut import ShortWay
+from services.short_way import ShortWay
 from services.web import Edge, refused, shaped, unclear
 from shared.botpress import Refusal
 from shared.clock import new_id
@@ -27,7 +27,7 @@ from shared.errors import SetupFailed
 if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
 
-    from services.shortcut import Shortcut
+    from services.short_way import Shortcut
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -17,7 +17,7 @@ from services.ingress.doors import Doors
 from services.ingress.ports import IngressPorts
 from services.ingress.pressure import Pressure
 from services.ingress.refusals import follow
-from services.ingress.short import ShortWebhooks
+from services.ingress.short_webhooks import ShortWebhooks
 from services.listener import Limits, serve
 from services.web import Edge
 from shared.clock import Stock, SystemChance, SystemClock

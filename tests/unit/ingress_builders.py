@@ -14,7 +14,7 @@ from services.ingress.app import ingress_app
 from services.ingress.doors import Known
 from services.ingress.pace import Pace
 from services.ingress.ports import IngressPorts
-from services.ingress.short import ShortWebhooks
+from services.ingress.short_webhooks import ShortWebhooks
 from services.listener import Limits, Runner, serve
 from services.web import Edge
 from shared.clock import SystemChance, SystemClock

@@ -17,7 +17,7 @@ from msgspec import Struct
 from services.ingress import accept, reply
 from services.ingress.turnstile import Turnstile
 from services.ingress.webhooks import GLOBAL, admission, matches, names_in
-from services.shortcut import Answer, Written
+from services.short_way import Answer, Written
 from services.web import answer_to, stamp
 from shared.clock import new_id
 from shared.model.jobs import Accepted
