@@ -1,5 +1,5 @@
 """
-Group commit: the requests of one moment go to the ledger in one call, and share one fsync.
+Accepts go to the ledger together, and as many may wait as it takes in time.
 
 When more comes than the store takes, what waits here would wait longer and longer, until nobody waits for its answer
 any more. So it is known here how many may wait, by what the last calls took; one more is better refused at once.
@@ -8,13 +8,12 @@ any more. So it is known here how many may wait, by what the last calls took; on
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import StoreUnavailable
+from shared.group_commit import GroupCommit, Limits
 from shared.model.jobs import Accept, Accepted
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ Outcome = Callable[[Accepted | Exception], None]
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
 UNDER_WAY = 2  # calls at a time; the second one only when it cannot be larger, since each costs a write to disk
-TURNS = 3  # of the loop, until the next call has left: the store shall work while the last one is answered
 PATIENCE = 0.5  # seconds until a request should be on disk
 MOST_WAITING = 1024  # whatever the store can do: they take this process's time …
 MOST_WAITING_BYTES = 64 << 20  # … and memory
@@ -40,7 +38,7 @@ class AcceptsMany(Protocol):
 
 
 class Acceptor:
-    """Collects what arrives while calls are under way, and sends it together."""
+    """Stores requests in groups, and knows when it is crowded."""
 
     def __init__(self, ledger: AcceptsMany, patience: float = PATIENCE) -> None:
         """Store in *ledger*; nobody shall wait who may expect to wait longer than *patience* seconds (0: for ever)."""
@@ -48,54 +46,15 @@ class Acceptor:
         self._seconds = 0.0  # that a call takes, on average
         self._most = MOST_WAITING if patience else sys.maxsize
         self._most_bytes = MOST_WAITING_BYTES if patience else sys.maxsize
-        self._bytes = 0  # of the bodies that wait
-        self._waiting: deque[tuple[Accept, Outcome]] = deque()
-        self._calls: set[asyncio.Task[None]] = set()
-        self._under_way, self._is_leaving = 0, False
+        limits = Limits(most=MOST, most_bytes=MOST_BYTES, under_way_full=UNDER_WAY)
+        self._group = GroupCommit(self._write, limits, size=_bytes_of)
+        self.accept = self._group.commit
+        self.submit = self._group.submit
 
     @property
     def is_crowded(self) -> bool:
         """Whether so many wait already that one more would lose patience."""
-        return len(self._waiting) >= self._most or self._bytes >= self._most_bytes
-
-    async def accept(self, one: Accept) -> Accepted:
-        """Returns when *one* is durable; raises `StoreUnavailable` when that is not known."""
-        stored: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self.submit(one, functools.partial(_settle, stored))
-        return await stored
-
-    def submit(self, one: Accept, then: Outcome) -> None:
-        """Call *then* when *one* is durable, or with what went wrong; never before this has returned."""
-        self._waiting.append((one, then))
-        self._bytes += len(one.body)
-        self._send()
-
-    def _send(self) -> None:
-        """Begin another call where there may be one; it takes what has come until it leaves."""
-        is_full = len(self._waiting) >= MOST or self._bytes >= MOST_BYTES
-        if self._is_leaving or self._under_way >= (UNDER_WAY if is_full else 1):
-            return
-        self._is_leaving = True
-        self._under_way += 1
-        call = asyncio.create_task(self._carry())
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-
-    async def _carry(self) -> None:
-        self._is_leaving, batch = False, self._batch()
-        if self._waiting:
-            self._send()  # more than one call takes
-        outcomes = await self._outcomes(batch)
-        self._under_way -= 1
-        if self._waiting:
-            self._send()
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
-        for then, outcome in outcomes:
-            try:
-                then(outcome)
-            except Exception as error:  # noqa: BLE001 - a bug there must not keep the others waiting
-                _report(error)
+        return len(self._group) >= self._most or self._group.bytes >= self._most_bytes
 
     def _learn(self, seconds: float) -> None:
         """
@@ -109,48 +68,17 @@ class Acceptor:
             self._most = min(MOST_WAITING, int(in_time * MOST))
             self._most_bytes = min(MOST_WAITING_BYTES, int(in_time * MOST_BYTES))
 
-    async def _outcomes(
-        self, batch: list[tuple[Accept, Outcome]]
-    ) -> list[tuple[Outcome, Accepted | Exception]]:
-        waiting = [then for _, then in batch]
+    async def _write(self, accepts: list[Accept]) -> list[Accepted]:
+        """Once more after an unknown outcome: the script knows its own ids."""
         now = asyncio.get_running_loop().time
         began = now()
-        try:
-            stored = await self._stored([one for one, _ in batch])
-            return list(zip(waiting, stored, strict=True))
-        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
-            return [(then, error) for then in waiting]
-        finally:
-            self._learn(now() - began)
-
-    async def _stored(self, accepts: list[Accept]) -> list[Accepted]:
-        """Once more after an unknown outcome: the script knows its own ids."""
         try:
             return await self._ledger.accept(accepts)
         except StoreUnavailable:
             return await self._ledger.accept(accepts)
-
-    def _batch(self) -> list[tuple[Accept, Outcome]]:
-        batch: list[tuple[Accept, Outcome]] = []
-        size = 0
-        while self._waiting and len(batch) < MOST and size < MOST_BYTES:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1][0].body)
-        self._bytes -= size
-        return batch
+        finally:
+            self._learn(now() - began)
 
 
-def _settle(stored: asyncio.Future[Accepted], outcome: Accepted | Exception) -> None:
-    if stored.done():
-        return  # its caller went away
-    if isinstance(outcome, Exception):
-        stored.set_exception(outcome)
-    else:
-        stored.set_result(outcome)
-
-
-def _report(error: Exception) -> None:
-    loop = asyncio.get_running_loop()
-    loop.call_exception_handler(
-        {"message": "an accepted request was not answered", "exception": error}
-    )
+def _bytes_of(one: Accept) -> int:
+    return len(one.body)
