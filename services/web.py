@@ -21,9 +21,9 @@ from shared.botpress import Refusal, refusal_of
 from shared.clock import Chance, Clock, new_id
 from shared.errors import WaypostError
 from shared.metrics import Meter, Metrics
+from shared.telemetry import Say, repeated
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Say = Callable[[str, float], None]
 Check = Callable[[], Awaitable[Mapping[str, Any]]]  # raises, or tells facts for people
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -85,18 +85,9 @@ class Edge:
         )
         made = self._tellers[route, method, status] = (
             meter,
-            _saying(self.log, method, route, status),
+            repeated(self.log, "http.answered", method=method, route=route, status=status),
         )
         return made
-
-
-def _saying(log: Log, method: str, route: str, status: int) -> Say:
-    if repeated := getattr(log, "repeated", None):
-        say: Say = repeated("http.answered", method=method, route=route, status=status)
-        return say
-    return lambda id, seconds: log.info(
-        "http.answered", id=id, method=method, route=route, status=status, seconds=seconds
-    )
 
 
 def web_app(edge: Edge) -> web.Application:

@@ -101,7 +101,10 @@ def slices(value: Any) -> list[Slice]:
     >>> slices([{"identifier": "T1", "body": {"a": 1}}])
     [Slice(identifier='T1', body=b'{"a":1}')]
     """
-    found = (_slice(item) for item in _items(value))
+    if not isinstance(value, list):
+        name = identifier_of(value)
+        return [] if name is None else [Slice(name)]
+    found = (_slice(item) for item in value)
     return list(dict.fromkeys(part for part in found if part is not None))
 
 

@@ -14,17 +14,18 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import orjson
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
     from shared.configvalues import LogSettings
+
+Say = Callable[[str, float], None]  # an id and seconds
 
 EVENTS: Final[dict[str, str]] = {
     "process.started": "the api is ready: name, port",
@@ -258,20 +259,31 @@ class _Logger(structlog.BoundLoggerBase):
             line = step(self._logger, method, line)
         return line
 
-    def repeated(self, event: str, **facts: Any) -> Callable[[str, float], None]:
-        """
-        `info`, for a line that is written for every request and differs in its `id` and `seconds` alone.
-
-        The rest of it is made and redacted once. An id is one of ours, so nothing in it has to be escaped or hidden.
-        """
+    def repeated(self, event: str, name: str, facts: dict[str, Any]) -> Say:
+        """What `repeated` below promises, by a form into which each line is filled; its holes are in `<`."""
         marks, *_, last = self._processors
-        if not isinstance(marks, _Marks) or last is not _json or self._is_silent:
-            return lambda id, seconds: self.info(event, id=id, seconds=seconds, **facts)
-        holes = {"id": "<id>", "seconds": "<seconds>", "timestamp": "<timestamp>"}
+        fits = last is _json and name < "seconds" and "<" not in repr(facts)
+        if not isinstance(marks, _Marks) or not fits or self._is_silent:
+            return _repeating(self, event, name, facts)
+        holes = {name: "<id>", "seconds": "<seconds>", "timestamp": "<timestamp>"}
         made = _json(None, "", {**orjson.loads(self._line("info", event, facts)), **holes})
         form = made.replace("%", "%%").replace("<id>", "%s").replace("<timestamp>", "%s")
         form, say = form.replace('"<seconds>"', "%r"), self._logger.info
         return lambda id, seconds: say(form % (id, seconds, marks.now()))
+
+
+def repeated(log: Any, event: str, *, of: str = "id", **facts: Any) -> Say:
+    """
+    `log.info`, for a line that is written again and again and differs in its `seconds` and in the id named *of* alone.
+
+    The rest of it is made and redacted once. An id is one of ours, so nothing in it has to be escaped or hidden.
+    """
+    make: Callable[[str, str, dict[str, Any]], Say] | None = getattr(log, "repeated", None)
+    return make(event, of, facts) if make else _repeating(log, event, of, facts)
+
+
+def _repeating(log: Any, event: str, name: str, facts: dict[str, Any]) -> Say:
+    return lambda id, seconds: log.info(event, seconds=seconds, **{name: id}, **facts)
 
 
 def _logger_from(level: int) -> type[_Logger]:

@@ -32,11 +32,11 @@ from shared.model.outcomes import (
     Outcome,
     Retry,
     Settled,
-    StreamedEvent,
     Wait,
 )
 from shared.retries import MAX_ATTEMPTS, retry_delay
 from shared.storage.ledger import Ending
+from shared.telemetry import Say, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     Job = Callable[[Claim], Awaitable[Outcome]]
 
 log = structlog.get_logger()
+
+_MOST_SAYS = 1000
 
 
 class Settles(Protocol):
@@ -83,6 +85,7 @@ class Journey(Struct, frozen=True, kw_only=True):
     chance: Chance
     reach: Callable[[str], None] = _pass_by  # named fail-points
     measure: Callable[[str, str, float], None] = _unmeasured  # job, outcome, seconds
+    _says: dict[tuple[str, str, int, str, str], Say] = {}
 
     async def carry(self, claim: Claim) -> None:
         """Bring *claim* to its end, or to its next attempt."""
@@ -135,26 +138,32 @@ class Journey(Struct, frozen=True, kw_only=True):
     def _tell(self, record: Record, outcome: Outcome, seconds: float) -> None:
         said = type(outcome).__name__.lower()
         self.measure(record.job, said, seconds)
-        log.info(
-            "record.settled",
-            record=record.id,
-            job=record.job,
-            integration=record.integration,
-            attempt=record.attempts + 1,
-            outcome=said,
-            reason=getattr(outcome, "reason", ""),
-            seconds=round(seconds, 4),
+        facts = (record.job, record.integration, record.attempts + 1, said, outcome.reason)
+        say = self._says.get(facts) or self._saying(facts)
+        say(record.id, round(seconds, 4))
+
+    def _saying(self, facts: tuple[str, str, int, str, str]) -> Say:
+        """What writes the line of such an end; kept, since most records end as others do."""
+        if len(self._says) >= _MOST_SAYS:
+            self._says.clear()
+        named = dict(
+            zip(("job", "integration", "attempt", "outcome", "reason"), facts, strict=True)
         )
+        say = self._says[facts] = repeated(log, "record.settled", of="record", **named)
+        return say
 
 
 def ending_of(record: Record, outcome: Outcome) -> Ending | None:
     """The fenced write for *outcome*; None when the job has written its end itself."""
+    if type(outcome) is Done and (event := outcome.event) is not None:  # nearly all
+        return Ending(
+            id=record.id, epoch=record.epoch, end="done", reason=outcome.reason,
+            bot=event.bot, event=event.body, found=outcome.found,
+        )  # fmt: skip
     lease = partial(Ending, id=record.id, epoch=record.epoch)
     match outcome:
         case Settled():
             return None
-        case Done(reason=reason, event=StreamedEvent(bot=bot, body=body), found=found):
-            return lease(end="done", reason=reason, bot=bot, event=body, found=found)
         case Retry(after=after, reason=reason):
             return lease(end="retry", reason=reason, delay=after)
         case Wait(gate=gate, reason=reason, after=after):

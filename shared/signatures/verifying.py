@@ -154,8 +154,11 @@ def _is_signed(grammar: Grammar, keys: list[bytes], raw: RawRequest, public_url:
     given = signatures_in(grammar, raw)
     contents = [(key, content_of(grammar, raw, public_url, key)) for key in keys]
     matches = MATCHES[grammar.algorithm]
-    held = [any(matches(key, content, one) for key, content in contents) for one in given]
-    return all(held) if "[]" in grammar.body else any(held)
+    if "[]" in grammar.body:
+        return all(
+            any(matches(key, content, one) for key, content in contents) for one in given
+        )
+    return any(matches(key, content, one) for one in given for key, content in contents)
 
 
 def _check_tokens(grammar: Grammar, secrets: Sequence[Secret], asked: Asked) -> None:

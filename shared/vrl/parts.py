@@ -11,6 +11,12 @@ _WHOLE = re.compile(r"\.(?![A-Za-z_])|\b(?:unnest|only_fields|except_fields)\b")
 
 
 @lru_cache(maxsize=4096)
+def read_of(source: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of *parts* that the script may see."""
+    return tuple(part for part in parts if reads(source, part))
+
+
+@lru_cache(maxsize=4096)
 def reads(source: str, part: str) -> bool:
     """
     Whether the script may see the event's *part*; False only where it surely cannot.

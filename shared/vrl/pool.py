@@ -12,7 +12,7 @@ import structlog
 from shared.errors import HandlerUnavailable, ScriptFailed, ScriptInvalid, SetupFailed
 from shared.vrl import frames
 from shared.vrl.diagnostics import Problem, problem
-from shared.vrl.parts import reads
+from shared.vrl.parts import read_of
 from shared.vrl.quarantine import Quarantine
 from shared.vrl.script import Script, script
 from shared.vrl.together import Frame, Together
@@ -204,7 +204,7 @@ class VrlPool:
 
 def _read_by(source: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {part: value for part, value in event.items() if reads(source, part)}
+        return {part: event[part] for part in read_of(source, tuple(event))}
     except (AttributeError, TypeError):
         return event  # no object with names, as the worker will say
 

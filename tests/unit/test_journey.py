@@ -278,6 +278,25 @@ class TestAReply:
         assert ["reply.lost", "record.settled"] == [line["event"] for line in lines]
 
 
+async def test_lines_of_ends_that_differ_in_anything_differ(hands: Hands) -> None:
+    ends = [Ignored("a"), Ignored("b"), Dead("b")] * 2
+    left = iter(ends)
+
+    async def job(_: Claim) -> Outcome:
+        return next(left)
+
+    journey = Journey(
+        jobs={"webhook": job}, settler=hands, answers=hands, clock=hands, chance=hands,
+        address_of=lambda _: None,
+    )  # fmt: skip
+    with capture_logs() as lines:
+        for _ in ends:
+            await journey.carry(a_claim())
+
+    told = [(line["outcome"], line["reason"]) for line in lines]
+    assert [("ignored", "a"), ("ignored", "b"), ("dead", "b")] * 2 == told
+
+
 async def test_each_end_is_one_line_without_any_content(hands: Hands) -> None:
     claim = a_claim(attempts=1)
     with capture_logs() as lines:

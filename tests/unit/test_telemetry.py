@@ -88,15 +88,19 @@ def test_one_credential_alone_is_hidden_however_it_is_written(text: str) -> None
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_a_line_that_is_repeated_is_the_line(lines: io.StringIO, form: str) -> None:
+@pytest.mark.parametrize("of", ["id", "record", "trace"])
+@pytest.mark.parametrize("reason", ["said 5%", "<id> of <seconds>", "é"])
+def test_a_line_that_is_repeated_is_the_line(
+    lines: io.StringIO, form: str, of: str, reason: str
+) -> None:
     settings = LogSettings("info", form)
     telemetry.configure(
         settings, program="api", to=lines, time_ns=lambda: 1_790_000_000 * 10**9
     )
     log = telemetry.get_logger(flow="100%s")
-    facts = {"route": "/connect/{token}?x0x", "status": 200}
-    log.info("http.answered", id="call_1", seconds=0.0021, **facts)
-    say = log.repeated("http.answered", **facts)
+    facts = {"route": "/connect/{token}?x0x", "status": 200, "reason": reason}
+    log.info("http.answered", seconds=0.0021, **{of: "call_1"}, **facts)
+    say = telemetry.repeated(log, "http.answered", of=of, **facts)
     say("call_1", 0.0021)
     say("call_2", 0.0)
     first, second, third = lines.getvalue().splitlines()
@@ -108,7 +112,7 @@ def test_a_line_that_is_repeated_is_the_line(lines: io.StringIO, form: str) -> N
 
 def test_a_line_that_is_repeated_is_silent_where_lines_are(lines: io.StringIO) -> None:
     telemetry.configure(LogSettings("warning", "json"), to=lines)
-    telemetry.get_logger().repeated("http.answered", status=200)("call_1", 0.1)
+    telemetry.repeated(telemetry.get_logger(), "http.answered", status=200)("call_1", 0.1)
 
     assert "" == lines.getvalue()
 
@@ -188,7 +192,7 @@ def test_event_names_are_two_words_of_which_the_last_is_past() -> None:
 def _logged() -> set[str]:
     """Every event name that a line of the product's code writes."""
     calls = re.compile(
-        r'(?:log|_log|log\.bind\(.*\)|_tell|edge\.log)(?:\.\w+)?\(\s*"([a-z_]+\.[a-z_]+)"'
+        r'(?:log|_log|log\.bind\(.*\)|_tell|edge\.log|repeated\([\w.]*log,)(?:\.\w+)?\(?\s*"([a-z_]+\.[a-z_]+)"'
     )
     packages = ("services", "workers", "shared")
     folders = [Path(p) for name in packages for p in importlib.import_module(name).__path__]

@@ -43,8 +43,9 @@ class Visit(Struct, frozen=True, kw_only=True):
     @property
     def is_owners_secret(self) -> bool:
         """Whether the secret lies with an installation that is not known yet."""
-        places = [place for rule in self.rules for place in rule.places]
-        return self.installed is None and not all(one.is_known_at_once for one in places)
+        if self.installed is not None:
+            return False
+        return not all(one.is_known_at_once for rule in self.rules for one in rule.places)
 
 
 async def visit_of(claim: Claim, tools: Tools) -> Visit:

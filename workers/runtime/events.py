@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +32,7 @@ def event_of(
     return Event(
         id=f"evt_{record.id.partition('_')[2]}{suffix}",
         type=type,
-        created_at=datetime.fromtimestamp(record.accepted_at / 1000, UTC).isoformat(),
+        created_at=_written(record.accepted_at),
         bot_id=home.bot_id,
         integration=home.integration,
         alias=home.alias,
@@ -40,6 +41,11 @@ def event_of(
         delivery_id=record.id,
         payload=payload,
     )
+
+
+@lru_cache(256)  # many are accepted at once
+def _written(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
 
 
 def _identifier(of_record: str) -> str:
