@@ -152,7 +152,7 @@ class Engine(Worker):
 
     def _start(self, claim: Claim) -> None:
         id = claim.record.id
-        if id in self.held and self.held[id][1] in self.working:
+        if id in self.held:
             self._lose(id)  # it came back to us before we heard that it was lost
         carry = self.functions["carry"].coroutine
         task = asyncio.create_task(carry(self.ctx, claim), name=id)
@@ -162,8 +162,11 @@ class Engine(Worker):
         task.add_done_callback(self._ended)
 
     def _lose(self, id: str) -> None:
-        log.warning("lease.lost", record=id, worker=self.name)
-        self.held[id][1].cancel()
+        """Stop the job; one that has decided its end hears from the store what became of that."""
+        task = self.held[id][1]
+        if task in self.working:
+            log.warning("lease.lost", record=id, worker=self.name)
+            task.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if self.held.get(task.get_name(), (None, None))[1] is task:
