@@ -177,7 +177,7 @@ def receipt_of(source: Path) -> Receipt:
     except (OSError, msgspec.MsgspecError):
         fix = f"name a folder that `waypost backup` made; it has a {RECEIPT}"
         raise SetupFailed(f"{source} holds no finished backup", fix) from None
-    if receipt.layout not in {keys.LAYOUT, keys.LAYOUT_BEFORE}:
+    if receipt.layout not in {keys.LAYOUT, *keys.LAYOUTS_BEFORE}:
         problem = f"{source} holds records in layout {receipt.layout}, and this version reads {keys.LAYOUT}"
         raise SetupFailed(problem, "restore it with the version that made it")
     return receipt

@@ -2,7 +2,7 @@
 Every key Waypost writes, in one place; the scripts in `lua/` build the same names from the same prefix.
 
 All keys of a cell share one hash tag, so a cell can move to another server, or sit on one slot of a cluster.
-`waypost:{cell}:layout` tells which layout a cell has; `migration.py` makes this one of the one before. The names stay
+`waypost:{cell}:layout` tells which layout a cell has; `migration.py` makes this one of those before. The names stay
 as they are, since what is sealed is bound to the name of its key.
 
 ================================= ======= ======================================================
@@ -11,13 +11,12 @@ key (after ``waypost:{cell}:``)    type    what it holds
 record:ID                          hash    `Record` fields of a request or delivery
 body:ID                            string  its `RawRequest`, msgpack
 journal:ID                         hash    steps of the open record: NAME:intent, NAME:result
-state:STATE                        zset    ids in that state, by time of acceptance (ms)
+state:STATE                        zset    ids in that state, by time of acceptance (ms); leased ones by expiry (ms)
 bytes                              hash    STATE: stored body bytes; `events`: the sum of `events-bytes`
 queue                              zset    arq's queue: ready tickets by virtual time
 suspects                           zset    tickets of records whose workers stopped twice: tried alone
 duty                               string  the worker that tries them; expires
 due                                zset    tickets of retrying records by due time (ms)
-leases                             zset    ids of leased records by expiry (ms)
 lanes                              hash    LANE: virtual time of its last ticket
 lanes-open                         hash    n:LANE, b:LANE: open records of a lane, and the bytes of their bodies
 vtime                              string  virtual time of the last claim
@@ -91,8 +90,8 @@ import functools
 import re
 
 BRAND = "waypost"
-LAYOUT = "2"
-LAYOUT_BEFORE = "1"
+LAYOUT = "3"
+LAYOUTS_BEFORE = ("1", "2")
 NAMES = "1"
 CELL = "c0"
 _STRUCTURE = re.compile("[%:{}]")

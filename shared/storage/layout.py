@@ -2,7 +2,7 @@
 Which layout the records of a cell have: stamped by the first who starts on it, kept to by all who come later.
 
 A version with another one would work on records whose rules it does not know. It refuses to start instead, unless the
-layout is the one before ours: that one becomes ours.
+layout is one before ours: that one becomes ours.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ async def settle_layout(store: Store) -> None:
     ):  # a store that is full takes no stamp, and those who empty it must be able to start
         await store.redis.set(keys.layout_stamp(), keys.LAYOUT, nx=True)
         found = await store.redis.get(keys.layout_stamp())
-    if found == keys.LAYOUT_BEFORE.encode():
-        await migrate(store)
+    if found is not None and found.decode() in keys.LAYOUTS_BEFORE:
+        await migrate(store, found.decode())
         found = await store.redis.get(keys.layout_stamp())
     if found is not None and found.decode() != keys.LAYOUT:
         raise SetupFailed(

@@ -15,6 +15,7 @@ from msgspec import Struct
 from shared.model.jobs import OPEN, STATES
 from shared.storage import keys
 from shared.storage.ledger import DEDUPE_LIFETIME
+from shared.storage.rows import came
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -70,7 +71,7 @@ async def soundness(store: Store) -> Soundness:
     """
     look = _Look(store)
     await look.at_keys()
-    for index in (*(f"state:{one}" for one in STATES), "leases", "queue", "due", "suspects"):
+    for index in (*(f"state:{one}" for one in STATES), "queue", "due", "suspects"):
         await look.at_index(index)
     await look.at_totals()
     moving: list[str] = [one for one in STATES if not await look.at_bytes(one)]
@@ -158,9 +159,9 @@ class _Look:
             ids = [one for one, _ in members]
             async with self._store.redis.pipeline(transaction=False) as pipe:
                 for id in ids:
-                    pipe.hget(keys.key("record", id), "bytes")
+                    pipe.hget(keys.key("record", id), "came")
                 found = await pipe.execute()
-            sizes.update(zip(ids, (int(one or 0) for one in found), strict=True))
+            sizes.update(zip(ids, map(_size, found), strict=True))
         return sum(sizes.values())
 
     async def at_lanes(self) -> bool:
@@ -197,9 +198,9 @@ class _Look:
     async def _lanes_of(self, ids: Sequence[str]) -> list[tuple[bytes, int]]:
         async with self._store.redis.pipeline(transaction=False) as pipe:
             for id in ids:
-                pipe.hmget(keys.key("record", id), ["lane", "bytes"])
+                pipe.hmget(keys.key("record", id), ["lane", "came"])
             rows = await pipe.execute()
-        return [(lane or b"", int(size or 0)) for lane, size in rows]
+        return [(lane or b"", _size(how)) for lane, how in rows]
 
     async def bots(self) -> list[str]:
         """Those whose stream was seen, or is counted."""
@@ -287,6 +288,10 @@ class _Look:
             yield [(one.decode(), score) for one, score in found]
             if cursor == 0:
                 return
+
+
+def _size(how: bytes | None) -> int:
+    return came(how)[1] if how else 0
 
 
 def _key(name: str) -> str:

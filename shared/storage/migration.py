@@ -1,9 +1,12 @@
 """
-Layout 1 becomes 2: what is open is counted by lane, and each bot's stream has its bytes and its beginning.
+Layouts 1 and 2 become 3.
 
-Everything is counted into fresh keys, which take their places together with the stamp. So one that is stopped half way
-leaves layout 1 behind, and the next one begins anew. Nobody may work on the store meanwhile: who started as layout 1
-goes on without counting.
+Since layout 2 what is open is counted by lane, and each bot's stream has its bytes and its beginning. Since layout 3
+what never changes of a record is one field, and what is leased is indexed by the ends of its leases.
+
+Everything is counted into fresh keys, which take their places together with the stamp, and the new field stands beside
+those it is made of. So one that is stopped half way leaves the layout before behind, and the next one begins anew.
+Nobody may work on the store meanwhile: who started with another layout goes on without counting.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from shared.errors import LeaseLost, SetupFailed
-from shared.model.jobs import OPEN
+from shared.model.jobs import OPEN, STATES
 from shared.storage import keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from shared.model.jobs import State
     from shared.storage.connection import Store
 
 log = structlog.get_logger()
@@ -35,17 +39,17 @@ EVENT = 128  # bytes that `lua/streams.lua` counts beside an event
 _HELD, _SETTLED = 0, -1
 
 
-async def migrate(store: Store) -> None:
+async def migrate(store: Store, before: str) -> None:
     """
-    Bring a cell of layout 1 to layout 2, or wait until another process has.
+    Bring a cell of the layout *before* to ours, or wait until another process has.
 
-    Raises `SetupFailed` while programs of layout 1 are at work.
+    Raises `SetupFailed` while programs of that layout are at work.
     """
     is_told = False
-    while (turn := await _take(store)) != _SETTLED:
+    while (turn := await _take(store, before)) != _SETTLED:
         if turn != _HELD:
             try:
-                return await _Migration(store, turn).run()
+                return await _Migration(store, before, turn).run()
             except LeaseLost:
                 continue
         if not is_told:
@@ -55,20 +59,20 @@ async def migrate(store: Store) -> None:
     return None
 
 
-async def _take(store: Store) -> int:
-    """A turn, once nobody of layout 1 is seen any more."""
+async def _take(store: Store, before: str) -> int:
+    """A turn, once nobody of the layout *before* is seen any more."""
     began, is_told = await _now(store), False
     while seen := await _at_work(store):
-        if not await _is_before(store):
+        if await store.redis.get(keys.layout_stamp()) != before.encode():
             return _SETTLED
         for name, beat in seen.items():
             if beat > began:
-                raise _refused(name)
+                raise _refused(before, name)
         if not is_told:
             log.info("layout.waiting", seen=", ".join(sorted(seen)))
             is_told = True
         await asyncio.sleep(LOOK)
-    return int(await _script(store, "take", LEASE))
+    return int(await _script(store, before, "take", LEASE))
 
 
 async def _at_work(store: Store) -> dict[str, float]:
@@ -80,10 +84,10 @@ async def _at_work(store: Store) -> dict[str, float]:
     return found | ({"an ingress or an api": float("inf")} if inboxes else {})
 
 
-def _refused(name: str) -> SetupFailed:
+def _refused(before: str, name: str) -> SetupFailed:
     return SetupFailed(
-        f"the store has layout {keys.LAYOUT_BEFORE}, and {name} of an older version is at work on it",
-        "stop all programs of the older version first: they do not count what this version counts",
+        f"the store has layout {before}, and {name} of an older version is at work on it",
+        "stop all programs of the older version first: they do not write what this version reads",
     )
 
 
@@ -92,53 +96,48 @@ async def _now(store: Store) -> float:
     return float(seconds * 1000 + micros // 1000)
 
 
-async def _is_before(store: Store) -> bool:
-    found = await store.redis.get(keys.layout_stamp())
-    return bool(found == keys.LAYOUT_BEFORE.encode())
-
-
-async def _script(store: Store, what: str, *args: str | float) -> int:
-    said = await store.scripts.run(
-        "layout", [what, keys.layout_stamp(), keys.LAYOUT_BEFORE, *args]
-    )
-    return int(said)
+async def _script(store: Store, before: str, what: str, *args: str | float) -> int:
+    return int(await store.scripts.run("layout", [what, keys.layout_stamp(), before, *args]))
 
 
 class _Migration:
     """One turn at it."""
 
-    def __init__(self, store: Store, turn: int) -> None:
-        self._store, self._turn = store, turn
+    def __init__(self, store: Store, before: str, turn: int) -> None:
+        self._store, self._before, self._turn = store, before, turn
         self._records = self._all = 0
         self._lanes: set[str] = set()
         self._streams: dict[str, int] = {}
 
     async def run(self) -> None:
         """Count everything, and put it in its place. `LeaseLost` where it took too long, and somebody else began."""
-        for state in sorted(OPEN):
+        for state in STATES:
             self._all += await self._store.redis.zcard(keys.key("state", state))
-        log.info(
-            "layout.begun", before=keys.LAYOUT_BEFORE, layout=keys.LAYOUT, records=self._all
-        )
-        for state in sorted(OPEN):
-            await self._count_records(keys.key("state", state))
+        log.info("layout.begun", before=self._before, layout=keys.LAYOUT, records=self._all)
+        for state in STATES:
+            await self._go_through(state)
         async for bots in self._bots():
             for bot in set(bots) - self._streams.keys():
                 await self._count_stream(bot)
         for name in await _at_work(self._store):
-            raise _refused(name)
+            raise _refused(self._before, name)
         await self._fenced("swap", keys.LAYOUT, sum(self._streams.values()))
         log.info(
             "layout.settled", layout=keys.LAYOUT, records=self._records,
             lanes=len(self._lanes), streams=len(self._streams),
         )  # fmt: skip
 
-    async def _count_records(self, index: str) -> None:
+    async def _go_through(self, state: State) -> None:
         """By places, not by a cursor, which may tell a record twice: nothing moves."""
-        page = 0
-        while ids := await self._store.redis.zrange(index, page * PAGE, page * PAGE + PAGE - 1):
+        page, index = 0, keys.key("state", state)
+        while rows := await self._store.redis.zrange(
+            index, page * PAGE, page * PAGE + PAGE - 1
+        ):
             page += 1
-            await self._note("lanes-open", await self._loads([id.decode() for id in ids]))
+            ids = [one.decode() for one in rows]
+            await self._fenced("fold", LEASE, *ids)
+            if state in OPEN:
+                await self._note("lanes-open", await self._loads(ids))
             self._records += len(ids)
             if page % TOLD == 0:
                 log.info("layout.counted", records=self._records, of=self._all)
@@ -185,5 +184,5 @@ class _Migration:
         await self._fenced("note", LEASE, key, *flat)
 
     async def _fenced(self, what: str, *args: str | int) -> None:
-        if not await _script(self._store, what, self._turn, *args):
+        if not await _script(self._store, self._before, what, self._turn, *args):
             raise LeaseLost("another program migrates the store")

@@ -7,12 +7,10 @@ from typing import Any
 
 from shared.model.jobs import JOB_KINDS, Claim, JobKind, Record
 
-_NUMBERS = (
-    "epoch", "attempts", "crashes", "bytes", "deliveries", "seq", "replays",
-)  # fmt: skip
-_RENAMED = {"at": "accepted_at", "changed": "changed_at", "due": "due_at"}
+_NUMBERS = ("epoch", "attempts", "crashes", "deliveries", "replays")
+_RENAMED = {"changed": "changed_at", "due": "due_at"}
 _TEXTS = (
-    "job", "state", "reason", "integration", "bot", "installation", "identifier", "parent",
+    "job", "state", "reason", "bot", "installation", "identifier", "parent",
     "lane", "worker", "gate", "probe", "passed",
 )  # fmt: skip
 _JOBS: dict[bytes, JobKind] = {kind.encode(): kind for kind in JOB_KINDS}
@@ -34,23 +32,37 @@ def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
     """
     A record from its hash; of a field given twice the last one counts.
 
-    >>> new = record_of("req_1", [b"job", b"webhook", b"state", b"ready", b"at", b"7"])
-    >>> new.accepted_at, new.changed_at
-    (7, 7)
+    >>> new = record_of("req_1", [b"job", b"webhook", b"state", b"ready", b"came", b"7 100 1 slack D1"])
+    >>> new.accepted_at, new.changed_at, new.bytes, new.seq, new.integration
+    (7, 7, 100, 1, 'slack')
     """
     pairs = row.items() if isinstance(row, dict) else zip(row[::2], row[1::2], strict=True)
-    facts = _facts(pairs)
-    return Record(id=id, **{"changed_at": facts.get("accepted_at", 0), **facts})
+    fields = dict(pairs)
+    at, size, seq, integration, _ = came(fields.get(b"came", b"0 0 0  "))
+    facts = {"changed_at": at, **_facts(fields.items())}
+    return Record(id=id, accepted_at=at, bytes=size, seq=seq, integration=integration, **facts)
+
+
+def came(field: bytes) -> tuple[int, int, int, str, str]:
+    """
+    When a record came (ms), the bytes of its body, its number, its integration, its delivery key: what never changes.
+
+    >>> came(b"7 100 1 slack the key")
+    (7, 100, 1, 'slack', 'the key')
+    """
+    at, size, seq, integration, dedupe = field.split(b" ", 4)
+    return int(at), int(size), int(seq), _text(integration), _text(dedupe)
 
 
 def leased(worker: str, row: list[Any]) -> Claim:
     """
     A lease of *worker* as the script hands it out: without what no job has a use for.
 
-    >>> leased("w1", [b"req_1", 2, b"7", b"webhook", b"slack", b"T1", b"", [b"attempts", b"3"]]).record.attempts
+    >>> leased("w1", [b"req_1", 2, b"7 100 1 slack ", b"webhook", b"T1", b"", [b"attempts", b"3"]]).record.attempts
     3
     """
-    id, epoch, at, job, integration, lane, body, rest = row
+    id, epoch, how, job, lane, body, rest = row
+    at, _, _, integration, _ = how.split(b" ", 4)
     record = Record(
         id=id.decode(),
         job=_JOBS[job],

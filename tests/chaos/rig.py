@@ -373,7 +373,7 @@ class Rig:
         """Ten seconds pass for what *dead* held, and for nothing else."""
         started = [one for one in dead.log.read_text().splitlines() if "worker.started" in one]
         name = json.loads(started[-1])["worker"].encode()
-        leases, redis = keys.key("leases"), self.store.redis
+        leases, redis = keys.key("state", "leased"), self.store.redis
         for id in await redis.zrange(leases, 0, -1):
             if await redis.hget(keys.key("record", id.decode()), "worker") == name:  # type: ignore[misc]
                 await redis.zadd(leases, {id: 1}, xx=True)

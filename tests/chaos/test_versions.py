@@ -50,19 +50,16 @@ def older(tmp_path: Path) -> Path:
     return unpacked(name, tmp_path)
 
 
-@pytest.fixture
-def before(tmp_path: Path) -> Path:
-    """The folder of the last version with the layout before that counted neither lanes nor streams."""
-    words = ("log", "--format=%h", "-Sevents-bytes", "--", "shared/storage/keys.py")
-    first = (git(*words) or b"").decode().split()[-1:]
-    name = (
-        (git("rev-parse", "--short", f"{first[0]}^") or b"").decode().strip() if first else ""
-    )
+def last_of(layout: str, folder: Path) -> Path:
+    """*folder*, with the last version in it that wrote *layout*."""
+    after = f'-SLAYOUT = "{int(layout) + 1}"'
+    first = (git("log", "--format=%h", after, "--", "shared/storage/keys.py") or b"").decode()
+    name = git("rev-parse", "--short", f"{first.split()[-1]}^") if first else None
     if not name:
-        pytest.skip(f"needs a checkout with a version of layout {keys.LAYOUT_BEFORE}")
-    there = (git("show", f"{name}:shared/storage/keys.py") or b"").decode()
-    assert f'LAYOUT = "{keys.LAYOUT_BEFORE}"' in there
-    return unpacked(name, tmp_path)
+        pytest.skip(f"needs a checkout with a version of layout {layout}")
+    there = git("show", f"{name.decode().strip()}:shared/storage/keys.py") or b""
+    assert f'LAYOUT = "{layout}"' in there.decode()
+    return unpacked(name.decode().strip(), folder)
 
 
 async def test_lose_nothing_and_double_nothing(older: Path) -> None:
@@ -97,8 +94,10 @@ async def test_lose_nothing_and_double_nothing(older: Path) -> None:
     assert min(by_old, by_new, through_old) > 0
 
 
-async def test_the_layout_before_is_brought_to_ours(before: Path) -> None:
+@pytest.mark.parametrize("layout", keys.LAYOUTS_BEFORE)
+async def test_a_layout_before_is_brought_to_ours(layout: str, tmp_path: Path) -> None:
     """The older version is stopped with work in hand, this one goes on with it, and there is no way back."""
+    before = last_of(layout, tmp_path)
     async with a_rig(ingresses=0, workers=0) as rig:
         early, texts = await left_behind(rig, before)
         unsound = await check(rig.store)
@@ -112,15 +111,13 @@ async def test_the_layout_before_is_brought_to_ours(before: Path) -> None:
         migrated = sum(one.said("layout.settled") for one in new)
         came = rig.bot.texts()
 
-    told("R16 layout before", accepted=len(texts), lost=0)
+    told("R16 layout before", layout=layout, accepted=len(texts), lost=0)
     assert "stop all programs of the older version first" in early
     assert unsound, "a control: without its counters the ledger is not sound"
     assert 1 == migrated
     assert dict.fromkeys(texts, 1) == came
     assert [] == problems
-    assert (
-        f"in layout {keys.LAYOUT}, and this version writes layout {keys.LAYOUT_BEFORE}" in back
-    )
+    assert f"in layout {keys.LAYOUT}, and this version writes layout {layout}" in back
 
 
 async def left_behind(rig: Rig, before: Path) -> tuple[str, list[str]]:

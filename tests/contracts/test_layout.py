@@ -20,7 +20,7 @@ async def test_an_empty_cell_is_stamped_and_the_next_one_may_start_too(store: St
     assert keys.LAYOUT.encode() == await store.redis.get("waypost:{c0}:layout")
 
 
-@pytest.mark.parametrize("other", ["0", "3"])
+@pytest.mark.parametrize("other", ["0", "4"])
 async def test_another_layout_is_refused_and_left_as_it_is(store: Store, other: str) -> None:
     await store.redis.set(keys.layout_stamp(), other)
     with pytest.raises(SetupFailed, match=f"in layout {other}, and this version") as refused:
@@ -30,8 +30,8 @@ async def test_another_layout_is_refused_and_left_as_it_is(store: Store, other: 
     assert other.encode() == await store.redis.get(keys.layout_stamp())
 
 
-@pytest.mark.parametrize("layout", [keys.LAYOUT, keys.LAYOUT_BEFORE])
-def test_a_backup_of_this_layout_or_the_one_before_can_be_restored(
+@pytest.mark.parametrize("layout", [keys.LAYOUT, *keys.LAYOUTS_BEFORE])
+def test_a_backup_of_this_layout_or_one_before_can_be_restored(
     tmp_path: Path, layout: str
 ) -> None:
     (tmp_path / backup.RECEIPT).write_bytes(a_receipt(layout))

@@ -1,4 +1,4 @@
-"""A store of the layout before becomes one of ours at the first start."""
+"""A store of a layout before becomes one of ours at the first start."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import pytest
 import pytest_asyncio
 
 from shared.errors import SetupFailed
+from shared.model.jobs import STATES
 from shared.storage import keys, migration
 from shared.storage.bots import Events
+from shared.storage.client import StoreClient
 from shared.storage.connection import Store
+from shared.storage.inspection import Filter
 from shared.storage.layout import settle_layout
+from shared.storage.ledger import Ending
 from shared.storage.ledger_check import check
 from shared.storage.resp import Part
+from shared.storage.rows import came
 from tests.contracts.ledger_builders import Bench
 from tests.contracts.ledger_scene import a_scene
 from tests.contracts.storage_builders import an_event
@@ -24,29 +29,46 @@ NEW = ("lanes-open", "events-bytes", "events-since")
 
 
 @pytest_asyncio.fixture
-async def old(store: Store, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A store of layout 1 with a record in each state and events of two bots; read in small pages."""
+async def ours(store: Store, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A store with a record in each state and events of two bots; a migration reads it in small pages."""
     for name, value in {"PAGE": 2, "EVENTS": 2, "TOLD": 1, "LOOK": 0.01}.items():
         monkeypatch.setattr(migration, name, value)
     bench = Bench(store)
     await a_scene(bench)
     for number in range(5):
         await Events(store).append(an_event(number))
-    await _make_old(store)
     return bench
 
 
-async def _make_old(store: Store) -> None:
-    await store.redis.delete(*(keys.key(one) for one in NEW))
-    await store.redis.hdel(keys.key("bytes"), "events")  # type: ignore[misc]
-    await store.redis.set(keys.layout_stamp(), "1")
+@pytest_asyncio.fixture(params=keys.LAYOUTS_BEFORE)
+async def old(ours: Bench, request: pytest.FixtureRequest) -> Bench:
+    """The same store, as an older version would have left it."""
+    await make_old(ours.redis, request.param)
+    return ours
+
+
+async def make_old(redis: StoreClient, layout: str) -> None:
+    """What layout 3 has joined is apart again; in layout 1 nothing is counted by lane and stream."""
+    leases = await redis.zrange(keys.key("state", "leased"), 0, -1, withscores=True)
+    await redis.zadd(keys.key("leases"), dict(leases))
+    for record in await redis.keys(keys.key("record", "*")):
+        how = came(await redis.hget(record, "came"))  # type: ignore[misc]
+        fields = dict(zip(("at", "bytes", "seq", "integration", "dedupe"), how, strict=True))
+        await redis.hset(record, mapping={k: v for k, v in fields.items() if v != ""})  # type: ignore[misc]
+        await redis.hdel(record, "came")  # type: ignore[misc]
+        id = record.decode().rpartition(":")[2]
+        await redis.zadd(keys.key("state", "leased"), {id: how[0]}, xx=True)
+    if layout == "1":
+        await redis.delete(*(keys.key(one) for one in NEW))
+        await redis.hdel(keys.key("bytes"), "events")  # type: ignore[misc]
+    await redis.set(keys.layout_stamp(), layout)
 
 
 async def test_what_is_in_it_is_counted(old: Bench) -> None:
     before = await check(old.store)
     await settle_layout(old.store)
 
-    assert before, "a control: without its counters the ledger is not sound"
+    assert before, "a control: the ledger of an older version is not sound"
     assert [] == await check(old.store)
     assert keys.LAYOUT.encode() == await old.redis.get(keys.layout_stamp())
     assert [] == await old.redis.keys(keys.key("layout-*"))
@@ -58,7 +80,39 @@ async def test_nothing_else_is_changed(old: Bench) -> None:
     after = await old.everything()
 
     changed = {key for key in before.keys() | after if before.get(key) != after.get(key)}
-    assert {keys.layout_stamp(), keys.key("bytes"), *map(keys.key, NEW)} == changed
+    records = {key for key in before if key.startswith(keys.key("record", ""))}
+    indexes = {keys.key("leases"), keys.key("state", "leased")}
+    assert records | indexes | {keys.layout_stamp()} <= changed
+    assert changed <= records | indexes | {
+        keys.layout_stamp(), keys.key("bytes"), *map(keys.key, NEW),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", keys.LAYOUTS_BEFORE)
+async def test_records_and_leases_are_what_they_were(ours: Bench, layout: str) -> None:
+    leases = keys.key("state", "leased")
+    before = (await ours.inspection.list(Filter())).records
+    ends = await ours.redis.zrange(leases, 0, -1, withscores=True)
+    await make_old(ours.redis, layout)
+    await settle_layout(ours.store)
+
+    assert {one.state for one in before} == set(STATES)
+    assert before == (await ours.inspection.list(Filter())).records
+    assert ends == await ours.redis.zrange(leases, 0, -1, withscores=True)
+
+
+@pytest.mark.parametrize("layout", keys.LAYOUTS_BEFORE)
+async def test_work_goes_on(ours: Bench, layout: str) -> None:
+    """What was leased ends, and what was ready is claimed as what it is."""
+    await make_old(ours.redis, layout)
+    await settle_layout(ours.store)
+    ended = await ours.ledger.settle([Ending(id="req_leased", epoch=1, end="done")])
+    claims, _ = await ours.ledger.claim("w", 100)
+
+    assert [True] == ended
+    assert ["linear"] == sorted({one.record.integration for one in claims})
+    assert {"req_head", "req_keyed"} <= {one.record.id for one in claims}
+    assert [] == await check(ours.store)
 
 
 async def test_a_store_without_anything_in_it_is_stamped(store: Store) -> None:
@@ -85,16 +139,18 @@ def killed_after(store: Store, notes: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(store.scripts, "run", some)
 
 
-@pytest.mark.parametrize("notes", [1, 4, 8, 12])
+@pytest.mark.parametrize("notes", [1, 4, 8, 16])
 async def test_one_that_is_killed_half_way_is_begun_again(
     old: Bench, notes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    layout = await old.redis.get(keys.layout_stamp())
     with monkeypatch.context() as first:
         first.setattr(migration, "LEASE", 50)
         killed_after(old.store, notes, first)
         with pytest.raises(Killed):
             await settle_layout(old.store)
-    assert b"1" == await old.redis.get(keys.layout_stamp())
+    assert layout != keys.LAYOUT.encode()
+    assert layout == await old.redis.get(keys.layout_stamp())
     await settle_layout(old.store)
 
     assert [] == await check(old.store)
@@ -123,15 +179,15 @@ async def test_who_was_too_slow_writes_nothing_over_what_another_one_did(
     old: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stood still for longer than its turn, another one finished, and work went on."""
-    slow = await old.store.scripts.run(
-        "layout", ["take", keys.layout_stamp(), keys.LAYOUT_BEFORE, 1]
-    )
+    layout = (await old.redis.get(keys.layout_stamp())).decode()
+    slow = await old.store.scripts.run("layout", ["take", keys.layout_stamp(), layout, 1])
     await asyncio.sleep(0.01)
     await settle_layout(old.store)
     await old.accept("req_later")
-    late = ["swap", keys.layout_stamp(), keys.LAYOUT_BEFORE, slow, keys.LAYOUT, 0]
+    turn = [keys.layout_stamp(), layout, slow]
 
-    assert 0 == await old.store.scripts.run("layout", late)
+    assert 0 == await old.store.scripts.run("layout", ["fold", *turn, 1, "req_later"])
+    assert 0 == await old.store.scripts.run("layout", ["swap", *turn, keys.LAYOUT, 0])
     assert [] == await check(old.store)
 
 
@@ -152,7 +208,7 @@ class TestWhileTheOlderVersionRuns:
         beating.cancel()
 
         assert refused.value.fix.startswith("stop all programs of the older version first")
-        assert b"1" == await old.redis.get(keys.layout_stamp())
+        assert await old.redis.get(keys.layout_stamp()) != keys.LAYOUT.encode()
 
     async def test_it_is_refused_while_an_ingress_or_an_api_listens(self, old: Bench) -> None:
         async with old.redis.pubsub() as line:
@@ -161,7 +217,7 @@ class TestWhileTheOlderVersionRuns:
             with pytest.raises(SetupFailed, match="an ingress or an api of an older version"):
                 await settle_layout(old.store)
 
-        assert b"1" == await old.redis.get(keys.layout_stamp())
+        assert await old.redis.get(keys.layout_stamp()) != keys.LAYOUT.encode()
 
     async def test_one_that_was_stopped_is_waited_for(
         self, old: Bench, monkeypatch: pytest.MonkeyPatch

@@ -194,13 +194,13 @@ class TestTheLedger:
             look = partial(shell, "doctor", "--ledger", WAYPOST_REDIS_URL=f"redis://{place}")
             sound = look("--json")
             with Redis.from_url(f"redis://{place}") as store:
-                store.zadd(keys.key("leases"), {"req_ghost": 1})
+                store.zadd(keys.key("queue"), {keys.ticket("req_ghost"): 1})
             told, as_json = look(), look("--json")
         assert (0, True, 0) == (sound.code, sound.json["sound"], sound.json["records"])
         assert 1 == told.code
-        assert "FIX  lease req_ghost belongs to no record\n" in told.out
+        assert "FIX  queue req_ghost belongs to no record\n" in told.out
         assert "0 records looked at: 1 contradictions" in told.out
-        assert (1, ["lease req_ghost belongs to no record"]) == (
+        assert (1, ["queue req_ghost belongs to no record"]) == (
             as_json.code,
             as_json.json["sentences"],
         )

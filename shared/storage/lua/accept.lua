@@ -9,9 +9,9 @@ local replies, stored, stored_bytes, again = {}, 0, 0, 0
 
 -- True when *id*, or a delivery it was split into, was dead and is ready again.
 local function revived(id)
-  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
-  local found = r[1] == 'dead'
-  if found then revive(id, 'dead', r[2], tonumber(r[3]), r[4]) end
+  local r = facts_of(id, 'state', 'lane')
+  local found = r.state == 'dead'
+  if found then revive(id, 'dead', r.at, r.bytes, r.lane) end
   for _, child in ipairs(redis.call('ZRANGE', P .. 'children:' .. id, 0, -1)) do
     found = revived(child) or found
   end
@@ -100,24 +100,23 @@ local function write(texts, firsts)
   end
 end
 
--- The fields of a record; what its sort leaves empty has none, and it changed last when it came.
-local now = string.format('%d', NOW)
-local function fields_of(sort, seq, size, dedupe)
+-- What the records of a sort have in common beside their integration; what is empty has no field.
+local now, alike = string.format('%d', NOW), {}
+for sort = 1, sorts do
   local s = 1 + sort * 5
-  local fields = {'job', ARGV[s], 'state', 'ready', 'at', now, 'bytes', size, 'seq', seq,
-    'integration', ARGV[s + 1], 'lane', ARGV[s + 2]}
-  if ARGV[s + 3] ~= '' then fields[15], fields[16] = 'installation', ARGV[s + 3] end
+  local fields = {'job', ARGV[s], 'lane', ARGV[s + 2]}
+  if ARGV[s + 3] ~= '' then fields[5], fields[6] = 'installation', ARGV[s + 3] end
   if ARGV[s + 4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'bot', ARGV[s + 4] end
-  if dedupe ~= '' then fields[#fields + 1], fields[#fields + 2] = 'dedupe', dedupe end
-  return fields
+  alike[sort] = fields
 end
 
 if stored > 0 then
   local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
   local texts, firsts = {}, {}
   for i, a in ipairs(fresh) do
-    local id, dedupe, body = ARGV[a], ARGV[a + 2], ARGV[a + 3]
-    redis.call('HSET', record(id), unpack(fields_of(ARGV[a + SORT], before + i, #body, dedupe)))
+    local id, sort, dedupe, body = ARGV[a], tonumber(ARGV[a + SORT]), ARGV[a + 2], ARGV[a + 3]
+    local came = came_of(now, #body, before + i, ARGV[2 + sort * 5], dedupe)
+    redis.call('HSET', record(id), 'state', 'ready', 'came', came, unpack(alike[sort])) -- it changed last when it came
     local t, d = #texts, #firsts
     texts[t + 1], texts[t + 2], texts[t + 3], texts[t + 4] = P .. 'body:' .. id, body, ticket_of(id)
     if dedupe ~= '' then firsts[d + 1], firsts[d + 2] = P .. 'dedupe:' .. dedupe, id end

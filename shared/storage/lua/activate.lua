@@ -28,10 +28,9 @@ redis.call('SET', flow, ARGV[5], 'KEEPTTL')
 if redis.call('EXISTS', P .. 'link:' .. ARGV[6]) == 1 then
   redis.call('SET', P .. 'link:' .. ARGV[6], ARGV[7], 'KEEPTTL')
 end
-local r = redis.call('HMGET', record(ARGV[1]), 'at', 'bytes', 'lane')
-move(ARGV[1], 'leased', 'done', r[1], tonumber(r[2]), r[3])
+local r = facts_of(ARGV[1], 'lane')
+move(ARGV[1], 'leased', 'done', r.at, r.bytes, r.lane)
 redis.call('HSET', record(ARGV[1]), 'state', 'done', 'changed', NOW, 'reason', 'connected')
-redis.call('ZREM', P .. 'leases', ARGV[1])
 without_ticket(ARGV[1])
 count('done', 1)
 return bound

@@ -41,19 +41,19 @@ local function release(integration, identifier, installation)
   local order, released = P .. 'order:' .. installation, 0
   local busy = redis.call('ZCARD', order) > 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', parked, from, '+inf')) do
-    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'seq', 'lane')
+    local r = facts_of(id, 'state', 'lane')
     redis.call('ZREM', parked, id)
-    if r[1] == 'parked' then
-      charge(r[5], -1, -tonumber(r[3]))
-      charge(installation, 1, tonumber(r[3]))
+    if r.state == 'parked' then
+      charge(r.lane, -1, -r.bytes)
+      charge(installation, 1, r.bytes)
       redis.call('HSET', record(id), 'job', 'delivery', 'installation', installation, 'bot', bot,
         'lane', installation, 'ordered', 1)
-      redis.call('ZADD', order, r[4], id)
+      redis.call('ZADD', order, r.seq, id)
       if busy then
-        move(id, 'parked', 'waiting', r[2], tonumber(r[3]))
+        move(id, 'parked', 'waiting', r.at, r.bytes)
         redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'waits', NOW, 'reason', 'behind earlier requests of its installation')
       else
-        ready(id, 'parked', r[2], tonumber(r[3]), installation)
+        ready(id, 'parked', r.at, r.bytes, installation)
         busy = true
       end
       released = released + 1

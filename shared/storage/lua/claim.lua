@@ -1,5 +1,5 @@
--- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {id, epoch, at, job,
---   integration, lane, body, {name, value, … of what else a job needs and is not empty}}, …}
+-- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {id, epoch, came, job, lane,
+--   body, {name, value, … of what else a job needs and is not empty}}, …}
 -- Brings expired leases, due retries and what waited behind gates back first, then leases up to *limit* ready records in order.
 -- Whoever may have stopped its worker twice has its last try alone, so that it takes nobody with it: one worker at a time
 -- takes that on, and gets the next one when it has nothing else in hand (*alone*).
@@ -22,23 +22,24 @@ local function has_duty()
   return true
 end
 
-local expired = redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', NOW, 'LIMIT', 0, 100)
+local expired = redis.call('ZRANGEBYSCORE', P .. 'state:leased', '-inf', NOW, 'LIMIT', 0, 100)
 for _, id in ipairs(expired) do
-  redis.call('ZREM', P .. 'leases', id)
-  local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane', 'installation', 'ordered')
-  if r[1] == 'leased' then
+  local r = facts_of(id, 'state', 'lane', 'installation', 'ordered')
+  if r.state ~= 'leased' then
+    redis.call('ZREM', P .. 'state:leased', id)
+  else
     local crashes = redis.call('HINCRBY', record(id), 'crashes', 1)
     if crashes >= most_crashes then
-      move(id, 'leased', 'dead', r[2], tonumber(r[3]), r[4])
+      move(id, 'leased', 'dead', r.at, r.bytes, r.lane)
       redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
         'reason', 'its worker stopped without an answer ' .. crashes .. ' times')
       without_ticket(id)
       count('dead', 1)
-      if r[6] then next_in_order(id, r[5]) end
+      if r.ordered then next_in_order(id, r.installation) end
     elseif crashes == most_crashes - 1 then
-      suspect(id, r[2], tonumber(r[3]))
+      suspect(id, r.at, r.bytes)
     else
-      ready(id, 'leased', r[2], tonumber(r[3]), r[4])
+      ready(id, 'leased', r.at, r.bytes, r.lane)
     end
   end
 end
@@ -50,8 +51,8 @@ local function bring_back()
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
     redis.call('ZREM', P .. 'due', member)
     local id = string.sub(member, #TAG + 1)
-    local r = redis.call('HMGET', record(id), 'state', 'at', 'bytes', 'lane')
-    if r[1] == 'retrying' then ready(id, 'retrying', r[2], tonumber(r[3]), r[4]) end
+    local r = facts_of(id, 'state', 'lane')
+    if r.state == 'retrying' then ready(id, 'retrying', r.at, r.bytes, r.lane) end
   end
   pass_gates()
 end
@@ -61,42 +62,40 @@ if not is_plain then bring_back() end
 local duty, popped = not is_plain and has_duty(), {}
 if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
 elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
-local claims, bodies, leases, lanes = {}, {}, {}, {}
-local PLACE = {at = 3, job = 4, integration = 5, lane = 6}
-local NO_USE = {changed = true, due = true, dedupe = true, seq = true, deliveries = true, worker = true, reason = true, waits = true}
+local claims, bodies, lanes = {}, {}, {}
+local PLACE = {came = 3, job = 4, lane = 5}
+local NO_USE = {changed = true, due = true, deliveries = true, worker = true, reason = true, waits = true,
+  at = true, bytes = true, seq = true, integration = true, dedupe = true} -- the latter are in `came`; older records have both
 
--- One record as a worker gets it, and its state, epoch and size.
+-- One record as a worker gets it, and its state and epoch.
 local function row(id)
   local fields, one, rest = redis.call('HGETALL', record(id)), {id, 0, '', '', '', '', ''}, {}
-  local state, epoch, bytes
+  local state, epoch
   for f = 1, #fields, 2 do
     local name, value = fields[f], fields[f + 1]
     local place = PLACE[name]
     if place then one[place] = value
     elseif name == 'state' then state = value
     elseif name == 'epoch' then epoch = value
-    elseif name == 'bytes' then bytes = value
     elseif value ~= '' and not NO_USE[name] then
       rest[#rest + 1] = name
       rest[#rest + 1] = value
     end
   end
-  one[8] = rest
-  return one, state, epoch, bytes
+  one[7] = rest
+  return one, state, epoch
 end
 
 for i = 1, #popped, 2 do
   local id = string.sub(popped[i], #TAG + 1)
-  local one, state, epoch, bytes = row(id)
+  local one, state, epoch = row(id)
   if state == 'ready' then
     one[2] = tonumber(epoch or 0) + 1
     redis.call('HSET', record(id), 'state', 'leased', 'epoch', one[2], 'worker', worker, 'changed', NOW)
     claims[#claims + 1] = one
     bodies[#bodies + 1] = P .. 'body:' .. id
-    moving(id, 'ready', 'leased', one[3], tonumber(bytes))
-    leases[#leases + 1] = NOW + lease
-    leases[#leases + 1] = id
-    if not duty then lanes[one[6]] = popped[i + 1] end
+    moving(id, 'ready', 'leased', NOW + lease, tonumber(string.match(one[3], '^%d+ (%d+)')))
+    if not duty then lanes[one[5]] = popped[i + 1] end
   else
     redis.call('UNLINK', 'arq:job:' .. popped[i])
   end
@@ -104,9 +103,8 @@ end
 
 if #claims > 0 then
   moved()
-  redis.call('ZADD', P .. 'leases', unpack(leases))
   local found = redis.call('MGET', unpack(bodies))
-  for i, body in ipairs(found) do claims[i][7] = body or '' end
+  for i, body in ipairs(found) do claims[i][6] = body or '' end
 end
 
 if next(lanes) then
@@ -124,7 +122,7 @@ local pause = -1
 if not duty and #popped == limit * 2 and redis.call('ZCARD', P .. 'queue') > 0 then
   pause = 0
 else
-  for _, name in ipairs(is_plain and {'leases'} or {'due', 'leases', 'gates'}) do
+  for _, name in ipairs(is_plain and {'state:leased'} or {'due', 'state:leased', 'gates'}) do
     local first = redis.call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')
     if first[2] then
       local wait = math.max(0, tonumber(first[2]) - NOW)

@@ -25,13 +25,13 @@ local function let_through(gate, most, mark)
   if #first == 0 then return 0 end
   local sizes, places, tickets = 0, {}, {}
   for _, id in ipairs(first) do
-    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'lane')
+    local r = facts_of(id, 'lane')
     -- A probe that fails has waited since it came here first.
     if mark == 'probe' then redis.call('HDEL', record(id), 'gate') else redis.call('HDEL', record(id), 'gate', 'waits') end
     redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)
-    sizes, places[#places + 1], places[#places + 2] = sizes + tonumber(r[2]), r[1], id
+    sizes, places[#places + 1], places[#places + 2] = sizes + r.bytes, r.at, id
     ticket(id)
-    tickets[#tickets + 1] = {id, r[3]}
+    tickets[#tickets + 1] = {id, r.lane}
   end
   redis.call('ZREM', key, unpack(first))
   redis.call('ZREM', P .. 'state:waiting', unpack(first))
@@ -91,22 +91,22 @@ end
 
 -- Puts a leased record behind *gate*. A probe that failed goes last: it may be what the target breaks at. Where the gate has
 -- opened meanwhile it comes back in a second: its worker will know by then. Without a gate it comes back after *delay* (ms).
-local function put_behind(id, gate, reason, r, delay)
-  local before = redis.call('HMGET', record(id), 'seq', 'probe', 'waits')
-  local place = before[1]
-  if before[2] == gate then
+local function put_behind(id, gate, reason, delay)
+  local r = facts_of(id, 'probe', 'waits')
+  local place = r.seq
+  if r.probe == gate then
     place = (redis.call('ZRANGE', behind_key(gate), -1, -1, 'WITHSCORES')[2] or place) + 1
   end
   redis.call('HDEL', record(id), 'probe', 'passed')
   if redis.call('EXISTS', gate_key(gate)) == 1 then
-    move(id, 'leased', 'waiting', r[3], tonumber(r[4]))
+    move(id, 'leased', 'waiting', r.at, r.bytes)
     redis.call('HSET', record(id), 'state', 'waiting', 'changed', NOW, 'reason', reason, 'gate', gate,
-      'waits', before[3] or NOW)
+      'waits', r.waits or NOW)
     redis.call('ZADD', behind_key(gate), place, id)
     redis.call('UNLINK', 'arq:job:' .. TAG .. id)
   else
     local due = NOW + (gate == '' and delay or 1000)
-    move(id, 'leased', 'retrying', r[3], tonumber(r[4]))
+    move(id, 'leased', 'retrying', r.at, r.bytes)
     redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', due)
     redis.call('ZADD', P .. 'due', due, TAG .. id)
   end

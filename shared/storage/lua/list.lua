@@ -15,12 +15,33 @@ local function before(at, id, than, than_id)
 end
 
 local function matches(id)
-  local r = redis.call('HMGET', record(id), 'integration', 'installation', 'bot', 'identifier', 'reason')
-  for i = 1, 4 do if ARGV[i + 1] ~= '' and r[i] ~= ARGV[i + 1] then return false end end
-  return words == '' or string.find(string.lower(r[5] or ''), words, 1, true) ~= nil
+  local r = facts_of(id, 'installation', 'bot', 'identifier', 'reason')
+  for i, name in ipairs({'integration', 'installation', 'bot', 'identifier'}) do
+    if ARGV[i + 1] ~= '' and r[name] ~= ARGV[i + 1] then return false end
+  end
+  return words == '' or string.find(string.lower(r.reason or ''), words, 1, true) ~= nil
+end
+
+-- What is leased, no more than workers have slots, is indexed by the ends of leases.
+local leased = nil
+local function leased_chunk(offset)
+  if not leased then
+    leased = {}
+    for _, id in ipairs(redis.call('ZRANGE', P .. 'state:leased', 0, -1)) do
+      local at = tonumber(facts_of(id).at)
+      if at and at >= since and at <= till then leased[#leased + 1] = {at, id} end
+    end
+    table.sort(leased, function(a, b) return before(a[1], a[2], b[1], b[2]) end)
+  end
+  local chunk = {}
+  for i = offset + 1, math.min(offset + 200, #leased) do
+    chunk[#chunk + 1], chunk[#chunk + 2] = leased[i][2], leased[i][1]
+  end
+  return chunk
 end
 
 local function chunk_of(state, offset)
+  if state == 'leased' then return leased_chunk(offset) end
   local key = P .. 'state:' .. state
   if rising then return redis.call('ZRANGE', key, math.max(from, since), till, 'BYSCORE', 'LIMIT', offset, 200, 'WITHSCORES') end
   return redis.call('ZRANGE', key, math.min(from, till), since, 'BYSCORE', 'REV', 'LIMIT', offset, 200, 'WITHSCORES')

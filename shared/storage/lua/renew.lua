@@ -2,7 +2,7 @@
 local lost = {}
 for i = 2, #ARGV, 2 do
   if holds(ARGV[i], ARGV[i + 1]) then
-    redis.call('ZADD', P .. 'leases', 'XX', NOW + tonumber(ARGV[1]), ARGV[i])
+    redis.call('ZADD', P .. 'state:leased', 'XX', NOW + tonumber(ARGV[1]), ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]
   end

@@ -5,7 +5,7 @@ local id, epoch, integration, may_park = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '
 local most_parked, most, most_bytes, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not holds(id, epoch) then return {'lost'} end
 
-local r = redis.call('HMGET', record(id), 'at', 'bytes', 'seq', 'lane')
+local r = facts_of(id, 'lane')
 local plan = {}
 for i = 0, n - 1 do
   local identifier, body, only = ARGV[9 + i * 3], ARGV[10 + i * 3], ARGV[11 + i * 3]
@@ -18,7 +18,7 @@ for i = 0, n - 1 do
 end
 if #plan == 0 then return {'nobody'} end
 
-local function park(which, identifier, at, bytes, seq)
+local function park(which, identifier, seq)
   local parked = parked_key(integration, identifier)
   if redis.call('ZCARD', parked) >= most_parked then
     redis.call('HSET', record(which), 'state', 'dead', 'changed', NOW,
@@ -35,9 +35,9 @@ end
 if #plan == 1 and plan[1][2] == '' then
   local identifier, owner = plan[1][1], plan[1][3]
   if owner ~= '' then
-    if r[4] ~= owner then
-      charge(r[4], -1, -tonumber(r[2]))
-      charge(owner, 1, tonumber(r[2]))
+    if r.lane ~= owner then
+      charge(r.lane, -1, -r.bytes)
+      charge(owner, 1, r.bytes)
       charged()
     end
     redis.call('HSET', record(id), 'job', 'delivery', 'identifier', identifier,
@@ -45,8 +45,7 @@ if #plan == 1 and plan[1][2] == '' then
     return {'self', owner, identifier}
   end
   redis.call('HSET', record(id), 'identifier', identifier)
-  move(id, 'leased', park(id, identifier, r[1], r[2], r[3]), r[1], tonumber(r[2]), r[4])
-  redis.call('ZREM', P .. 'leases', id)
+  move(id, 'leased', park(id, identifier, r.seq), r.at, r.bytes, r.lane)
   without_ticket(id)
   return {'parked'}
 end
@@ -83,13 +82,13 @@ end
 
 -- False when *child* is on its way; else nothing is left of its former life but its epoch and its count of replays.
 local function cleared(child)
-  local c = redis.call('HMGET', record(child), 'state', 'bytes', 'identifier', 'lane')
-  if not c[1] then return true end
-  if c[1] ~= 'parked' and c[1] ~= 'done' and c[1] ~= 'ignored' and c[1] ~= 'dead' then return false end
-  redis.call('ZREM', parked_key(integration, c[3]), child)
-  redis.call('ZREM', P .. 'state:' .. c[1], child)
-  redis.call('HINCRBY', P .. 'bytes', c[1], -tonumber(c[2]))
-  charge_for(c[1], '', tonumber(c[2]), c[4])
+  local c = facts_of(child, 'state', 'identifier', 'lane')
+  if not c.state then return true end
+  if c.state ~= 'parked' and c.state ~= 'done' and c.state ~= 'ignored' and c.state ~= 'dead' then return false end
+  redis.call('ZREM', parked_key(integration, c.identifier), child)
+  redis.call('ZREM', P .. 'state:' .. c.state, child)
+  redis.call('HINCRBY', P .. 'bytes', c.state, -c.bytes)
+  charge_for(c.state, '', c.bytes, c.lane)
   redis.call('HINCRBY', record(child), 'replays', 1)
   redis.call('HSET', record(child), 'attempts', 0, 'crashes', 0)
   redis.call('HDEL', record(child), 'ordered', 'probe', 'passed', 'waits')
@@ -99,20 +98,20 @@ end
 local function send(child, identifier, body, owner)
   if body == '' then body = redis.call('GET', P .. 'body:' .. id) end
   redis.call('SET', P .. 'body:' .. child, body)
-  redis.call('HSET', record(child), 'job', 'delivery', 'at', r[1], 'changed', NOW, 'bytes', #body, 'seq', r[3],
-    'integration', integration, 'identifier', identifier, 'parent', id, 'installation', owner)
+  redis.call('HSET', record(child), 'job', 'delivery', 'came', came_of(r.at, #body, r.seq, integration, ''), 'changed', NOW,
+    'identifier', identifier, 'parent', id, 'installation', owner)
   if owner ~= '' then
     redis.call('HSET', record(child), 'bot', bot_of(owner), 'lane', owner)
     if is_loud(owner, most, most_bytes, 1, #body) then
-      move(child, nil, 'dead', r[1], #body, owner)
+      move(child, nil, 'dead', r.at, #body, owner)
       redis.call('HSET', record(child), 'state', 'dead', 'reason', 'too much waits already for ' .. owner)
       return count('dead', 1)
     end
-    ready(child, nil, r[1], #body, owner)
+    ready(child, nil, r.at, #body, owner)
     has_more(owner, 1, #body)
   else
     redis.call('HSET', record(child), 'lane', integration)
-    move(child, nil, park(child, identifier, r[1], #body, r[3]), r[1], #body, integration)
+    move(child, nil, park(child, identifier, r.seq), r.at, #body, integration)
   end
 end
 
@@ -120,10 +119,9 @@ for _, part in ipairs(plan) do
   local child = child_for(part[1], part[3])
   if cleared(child) then send(child, part[1], part[2], part[3]) end
 end
-move(id, 'leased', 'done', r[1], tonumber(r[2]), r[4])
+move(id, 'leased', 'done', r.at, r.bytes, r.lane)
 redis.call('HSET', record(id), 'state', 'done', 'changed', NOW, 'deliveries', #plan,
   'reason', 'split into ' .. #plan .. ' deliveries')
-redis.call('ZREM', P .. 'leases', id)
 without_ticket(id)
 count('done', 1)
 wake()

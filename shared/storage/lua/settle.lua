@@ -6,20 +6,20 @@
 -- its lane holds too much.
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
 local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
-local replies, closed, leases, gone, owners_of = {}, {}, {}, {}, {}
+local replies, closed, gone, owners_of = {}, {}, {}, {}
 local woken, answered = false, {} -- answered: how many of those that a gate let through, by gate
 
 local function close(id, state, reason, r, ...)
-  moving(id, 'leased', state, r[3], tonumber(r[4]), r[8])
+  moving(id, 'leased', state, r[3], tonumber(r[8]), r[7])
   -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[5] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  if reason == '' and (r[4] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
   else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
   if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
-  if r[6] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
-  if r[7] and state ~= 'dead' then answered[r[7]] = (answered[r[7]] or 0) + 1 end
+  if r[5] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  if r[6] and state ~= 'dead' then answered[r[6]] = (answered[r[6]] or 0) + 1 end
 end
 
 -- True when *installation* has the identifier, alone unless others may have it too.
@@ -35,7 +35,7 @@ local function is_its_own(integration, identifier, installation, shared)
 end
 
 local function retry(id, reason, delay, r)
-  moving(id, 'leased', 'retrying', r[3], tonumber(r[4]))
+  moving(id, 'leased', 'retrying', r[3], tonumber(r[8]))
   redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
     'attempts', tonumber(redis.call('HGET', record(id), 'attempts') or 0) + 1)
   redis.call('HDEL', record(id), 'probe', 'passed')
@@ -44,15 +44,15 @@ local function retry(id, reason, delay, r)
 end
 
 local function release(id, r)
-  ready(id, 'leased', r[3], tonumber(r[4]), r[8])
+  ready(id, 'leased', r[3], tonumber(r[8]), r[7])
   woken = true
 end
 
 -- Ends as dead what would come again, or wait, where too much of its lane is open already.
 local function is_given_up(id, r)
-  if not is_loud(r[8], most, most_bytes, 0, 0) then return false end
-  give_up(id, r[8], r[3], tonumber(r[4]))
-  if r[6] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
+  give_up(id, r[7], r[3], tonumber(r[8]))
+  if r[5] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
   return true
 end
 
@@ -60,11 +60,11 @@ local at = 4
 for i = 1, tonumber(ARGV[3]) do
   local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
   at = a + (NEEDS[outcome] or 0)
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'at', 'bytes', 'reason', 'ordered', 'passed', 'lane')
+  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'came', 'reason', 'ordered', 'passed', 'lane')
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
-    leases[#leases + 1] = id
+    r[3], r[8] = string.match(r[3], '^(%d+) (%d+)') -- at, bytes
     if outcome == 'found' then
       local bot, event, integration, identifier, owner = unpack(ARGV, a, a + 4)
       if is_its_own(integration, identifier, owner, ARGV[a + 5]) then
@@ -81,7 +81,7 @@ for i = 1, tonumber(ARGV[3]) do
     elseif outcome == 'retry' then
       retry(id, reason, tonumber(ARGV[a]), r)
       closed['retried'] = (closed['retried'] or 0) + 1
-    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, r, tonumber(ARGV[a + 1]))
+    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, tonumber(ARGV[a + 1]))
     elseif outcome == 'release' then release(id, r)
     else close(id, outcome, reason, r) end
   end
@@ -89,7 +89,6 @@ end
 moved()
 all_told()
 if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
-if #leases > 0 then redis.call('ZREM', P .. 'leases', unpack(leases)) end
 for what, n in pairs(closed) do count(what, n) end
 for gate, n in pairs(answered) do woken = give_credit(gate, 'open', GROWTH * n) or woken end
 if woken then wake() end

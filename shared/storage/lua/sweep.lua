@@ -17,23 +17,21 @@ for hour, n in pairs(pairs_of(P .. 'copies')) do
 end
 
 local function leave_copy(id, state, r)
-  forget_copies(id, state, r[3])
-  if state ~= 'done' or not r[3] then return end
-  if most_copies >= 0 and (copies + 1) * COPY > most_copies then return forget_copies(id, '', r[3]) end
+  forget_copies(id, state, r.dedupe)
+  if state ~= 'done' or not r.dedupe then return end
+  if most_copies >= 0 and (copies + 1) * COPY > most_copies then return forget_copies(id, '', r.dedupe) end
   copies = copies + 1
-  redis.call('HINCRBY', P .. 'copies', math.floor(tonumber(r[5]) / 3600000), 1)
+  redis.call('HINCRBY', P .. 'copies', math.floor(tonumber(r.at) / 3600000), 1)
 end
 
 local function remove(id, state, r)
   leave_copy(id, state, r)
-  if r[4] then redis.call('ZREM', P .. 'children:' .. r[4], id) end
+  if r.parent then redis.call('ZREM', P .. 'children:' .. r.parent, id) end
   redis.call('ZREM', P .. 'state:' .. state, id)
-  redis.call('HINCRBY', P .. 'bytes', state, -tonumber(r[1] or 0))
+  redis.call('HINCRBY', P .. 'bytes', state, -(r.bytes or 0))
   redis.call('UNLINK', record(id), P .. 'body:' .. id, P .. 'journal:' .. id, P .. 'children:' .. id)
   removed = removed + 1
 end
-
-local function facts(id) return redis.call('HMGET', record(id), 'bytes', 'changed', 'dedupe', 'parent', 'at') end
 
 local function old(state, age)
   if age < 0 then return {} end
@@ -43,8 +41,8 @@ end
 local function end_by_age(state, age)
   local left = most
   for _, id in ipairs(old(state, age)) do
-    local r = facts(id)
-    if left > 0 and tonumber(r[2] or 0) <= NOW - age then
+    local r = facts_of(id, 'changed', 'parent')
+    if left > 0 and tonumber(r.changed or 0) <= NOW - age then
       remove(id, state, r)
       left = left - 1
     end
@@ -64,35 +62,35 @@ end
 
 local function remover(state)
   return function(id)
-    local r = facts(id)
+    local r = facts_of(id, 'parent')
     remove(id, state, r)
     if state == 'dead' then forgotten = forgotten + 1 end
-    return tonumber(r[1] or 0)
+    return r.bytes or 0
   end
 end
 
 local function unpark(id, reason)
-  local r = redis.call('HMGET', record(id), 'at', 'bytes', 'integration', 'identifier', 'lane')
-  redis.call('ZREM', parked_key(r[3], r[4]), id)
-  move(id, 'parked', 'dead', r[1], tonumber(r[2]), r[5])
-  redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', (string.gsub(reason, '@', function() return r[4] end)))
+  local r = facts_of(id, 'identifier', 'lane')
+  redis.call('ZREM', parked_key(r.integration, r.identifier), id)
+  move(id, 'parked', 'dead', r.at, r.bytes, r.lane)
+  redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', (string.gsub(reason, '@', function() return r.identifier end)))
   unmatched = unmatched + 1
-  return tonumber(r[2])
+  return r.bytes
 end
 
 -- A probe of a closed gate comes back to wait anew, so it has the time of its first wait with it.
 local function end_waiting(age)
   local left = most
   for _, id in ipairs(old('waiting', age)) do
-    local r = redis.call('HMGET', record(id), 'at', 'bytes', 'changed', 'waits', 'reason', 'ordered', 'installation', 'state', 'lane')
+    local r = facts_of(id, 'changed', 'waits', 'reason', 'ordered', 'installation', 'state', 'lane')
     -- The one before it in its order may have let it go just now.
-    if left > 0 and r[8] == 'waiting' and tonumber(r[4] or r[3]) <= NOW - age then
+    if left > 0 and r.state == 'waiting' and tonumber(r.waits or r.changed) <= NOW - age then
       left_behind(id)
       redis.call('HDEL', record(id), 'gate', 'waits', 'ordered')
-      move(id, 'waiting', 'dead', r[1], tonumber(r[2]), r[9])
-      redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', 'it waited too long: ' .. (r[5] or ''))
+      move(id, 'waiting', 'dead', r.at, r.bytes, r.lane)
+      redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', 'it waited too long: ' .. (r.reason or ''))
       without_ticket(id)
-      if r[6] then next_in_order(id, r[7]) end
+      if r.ordered then next_in_order(id, r.installation) end
       tired, left = tired + 1, left - 1
     end
   end
