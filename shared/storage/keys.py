@@ -8,7 +8,7 @@ as they are, since what is sealed is bound to the name of its key.
 ================================= ======= ======================================================
 key (after ``waypost:{cell}:``)    type    what it holds
 ================================= ======= ======================================================
-record:ID                          hash    `Record` fields of a request or delivery
+record:ID                          hash    `Record` fields of a request or delivery; `came` is several, see `rows.py`
 body:ID                            string  its `RawRequest`, msgpack
 journal:ID                         hash    steps of the open record: NAME:intent, NAME:result
 state:STATE                        zset    ids in that state, by time of acceptance (ms); leased ones by expiry (ms)
@@ -90,8 +90,8 @@ import functools
 import re
 
 BRAND = "waypost"
-LAYOUT = "3"
-LAYOUTS_BEFORE = ("1", "2")
+LAYOUT = "4"
+LAYOUTS_BEFORE = ("1", "2")  # 3 was in no version
 NAMES = "1"
 CELL = "c0"
 _STRUCTURE = re.compile("[%:{}]")

@@ -22,7 +22,7 @@ from shared.model.retention import Retention, Swept
 from shared.storage import keys
 from shared.storage.heard import heard
 from shared.storage.resp import Part
-from shared.storage.rows import fields_of, leased, record_of
+from shared.storage.rows import fields_of, kind_of, leased, record_of
 
 if TYPE_CHECKING:
     from shared.storage.connection import Store
@@ -70,10 +70,11 @@ class Ledger:
         sorts: dict[tuple[str, ...], int] = {}
         flat: list[Part] = []
         for one in accepts:
-            sort = (one.job, one.integration, one.lane, one.installation, one.bot)
+            sort = (one.lane, one.job, one.integration, one.installation, one.bot)
             flat += (one.id, sorts.setdefault(sort, len(sorts) + 1), one.dedupe, one.body)
         head = (self._limits.records, self._limits.bytes, _ms(DEDUPE_LIFETIME), len(accepts))
-        args = (*head, len(sorts), *[part for sort in sorts for part in sort], *flat)
+        alike = [(kind_of(*sort[:3]), sort[0], *sort[3:]) for sort in sorts]
+        args = (*head, len(sorts), *[part for one in alike for part in one], *flat)
         reply = await self._store.scripts.run_fast("accept", args)
         accepted = [Accepted(status="stored", id=one.id) for one in accepts]
         for place, status, id in zip(reply[::3], reply[1::3], reply[2::3], strict=True):

@@ -200,7 +200,7 @@ class _Look:
             for id in ids:
                 pipe.hmget(keys.key("record", id), ["lane", "came"])
             rows = await pipe.execute()
-        return [(lane or b"", _size(how)) for lane, how in rows]
+        return [_load(lane, how) for lane, how in rows]
 
     async def bots(self) -> list[str]:
         """Those whose stream was seen, or is counted."""
@@ -291,7 +291,14 @@ class _Look:
 
 
 def _size(how: bytes | None) -> int:
-    return came(how)[1] if how else 0
+    return came(how).bytes if how else 0
+
+
+def _load(lane: bytes | None, how: bytes | None) -> tuple[bytes, int]:
+    if how is None:
+        return lane or b"", 0
+    one = came(how)
+    return lane or one.lane.encode(), one.bytes
 
 
 def _key(name: str) -> str:

@@ -1,8 +1,8 @@
 """
-Layouts 1 and 2 become 3.
+Layouts 1 and 2 become 4.
 
-Since layout 2 what is open is counted by lane, and each bot's stream has its bytes and its beginning. Since layout 3
-what never changes of a record is one field, and what is leased is indexed by the ends of its leases.
+Since layout 2 what is open is counted by lane, and each bot's stream has its bytes and its beginning. Since layout 4
+how a record came is one field, and what is leased is indexed by the ends of its leases.
 
 Everything is counted into fresh keys, which take their places together with the stamp, and the new field stands beside
 those it is made of. So one that is stopped half way leaves the layout before behind, and the next one begins anew.

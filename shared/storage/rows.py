@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.model.jobs import JOB_KINDS, Claim, JobKind, Record
 
@@ -32,48 +32,83 @@ def record_of(id: str, row: dict[bytes, bytes] | list[bytes]) -> Record:
     """
     A record from its hash; of a field given twice the last one counts.
 
-    >>> new = record_of("req_1", [b"job", b"webhook", b"state", b"ready", b"came", b"7 100 1 slack D1"])
-    >>> new.accepted_at, new.changed_at, new.bytes, new.seq, new.integration
-    (7, 7, 100, 1, 'slack')
+    >>> new = record_of("req_1", [b"state", b"ready", b"came", b"7 100 1 T1 webhook slack D1"])
+    >>> new.accepted_at, new.changed_at, new.job, new.bytes, new.lane
+    (7, 7, 'webhook', 100, 'T1')
     """
-    pairs = row.items() if isinstance(row, dict) else zip(row[::2], row[1::2], strict=True)
-    fields = dict(pairs)
-    at, size, seq, integration, _ = came(fields.get(b"came", b"0 0 0  "))
-    facts = {"changed_at": at, **_facts(fields.items())}
-    return Record(id=id, accepted_at=at, bytes=size, seq=seq, integration=integration, **facts)
+    fields = row if isinstance(row, dict) else dict(zip(row[::2], row[1::2], strict=True))
+    one = came(fields[b"came"]) if b"came" in fields else _NOWHERE
+    facts = {"job": one.job, "lane": one.lane, "changed_at": one.at, **_facts(fields.items())}
+    return Record(
+        id=id,
+        accepted_at=one.at,
+        bytes=one.bytes,
+        seq=one.seq,
+        integration=one.integration,
+        **facts,
+    )
 
 
-def came(field: bytes) -> tuple[int, int, int, str, str]:
-    """
-    When a record came (ms), the bytes of its body, its number, its integration, its delivery key: what never changes.
+class Came(NamedTuple):
+    """How a record came; of this only the job and the lane change later, and are then fields of their own."""
 
-    >>> came(b"7 100 1 slack the key")
-    (7, 100, 1, 'slack', 'the key')
+    at: int  # ms
+    bytes: int
+    seq: int
+    lane: str
+    job: str
+    integration: str
+    dedupe: str
+
+
+_NOWHERE = Came(0, 0, 0, "", "", "", "")
+
+
+def came(field: bytes) -> Came:
     """
-    at, size, seq, integration, dedupe = field.split(b" ", 4)
-    return int(at), int(size), int(seq), _text(integration), _text(dedupe)
+    The field of that name, taken apart.
+
+    >>> came(b"7 100 1 T1 webhook slack the key")
+    Came(at=7, bytes=100, seq=1, lane='T1', job='webhook', integration='slack', dedupe='the key')
+    """
+    at, size, seq, *texts = field.split(b" ", 6)
+    return Came(int(at), int(size), int(seq), *map(_text, texts))
+
+
+def kind_of(lane: str, job: str, integration: str) -> str:
+    """
+    The middle of that field; ValueError where it could not be taken apart.
+
+    >>> kind_of("T1", "webhook", "slack")
+    'T1 webhook slack '
+    """
+    names = f"{lane}{job}{integration}"
+    if names.split() not in ([names], []):
+        raise ValueError(f"a lane, a job or an integration has a blank in its name: {names!r}")
+    return f"{lane} {job} {integration} "
 
 
 def leased(worker: str, row: list[Any]) -> Claim:
     """
     A lease of *worker* as the script hands it out: without what no job has a use for.
 
-    >>> leased("w1", [b"req_1", 2, b"7 100 1 slack ", b"webhook", b"T1", b"", [b"attempts", b"3"]]).record.attempts
+    >>> leased("w1", [b"req_1", 2, b"7 100 1 T1 webhook slack ", b"", [b"attempts", b"3"]]).record.attempts
     3
     """
-    id, epoch, how, job, lane, body, rest = row
-    at, _, _, integration, _ = how.split(b" ", 4)
+    id, epoch, how, body, rest = row
+    at, _, _, lane, job, integration, _ = how.split(b" ", 6)
+    facts = {"job": _JOBS[job], "lane": lane.decode()}
+    if rest:
+        facts |= _facts(zip(rest[::2], rest[1::2], strict=True))
     record = Record(
         id=id.decode(),
-        job=_JOBS[job],
         state="leased",
         epoch=epoch,
         accepted_at=int(at),
         integration=integration.decode(),
-        lane=lane.decode(),
         worker=worker,
         bytes=len(body),
-        **(_facts(zip(rest[::2], rest[1::2], strict=True)) if rest else {}),
+        **facts,
     )
     return Claim(record=record, body=body)
 

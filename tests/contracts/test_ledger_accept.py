@@ -28,6 +28,26 @@ async def test_a_request_is_stored_with_its_body_and_can_be_claimed_at_once(
     assert 1 == (await bench.record("req_1")).seq
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "\u00a0"])
+async def test_a_lane_with_a_blank_in_its_name_is_refused(bench: Bench, blank: str) -> None:
+    """Records name it between blanks."""
+    with pytest.raises(ValueError, match="has a blank in its name"):
+        await bench.accept("req_1", lane=f"w{blank}1")
+
+    assert await bench.ledger.show("req_1") is None
+
+
+@pytest.mark.parametrize("dedupe", ["a b", " ", "\n", "slack:1 2  3 "])
+async def test_a_delivery_key_may_hold_blanks(bench: Bench, dedupe: str) -> None:
+    await bench.accept("req_1", dedupe=dedupe)
+    await bench.accept("req_2")
+
+    assert [Accepted(status="duplicate", id="req_1")] == await bench.accept(
+        "req_3", dedupe=dedupe
+    )
+    assert "linear" == (await bench.record("req_1")).integration
+
+
 async def test_the_same_id_twice_is_one_request(bench: Bench) -> None:
     """As after an unknown outcome, even when a worker has it by now, and even within one call."""
     await bench.accept("req_1", dedupe="d1")

@@ -62,7 +62,7 @@ _SPOILT = [
     ("HSET journal:req_leased send:intent 1@1@once", "req_leased began the step send"),
     ("HDEL record:req_done came", "req_done does not tell how it came"),
     ("HDEL record:req_parked came", "req_parked does not tell how it came"),
-    ("HSET record:req_done came '1 1 99 linear '", "req_done has a number that was never given out"),
+    ("HSET record:req_done came '1 1 99 x webhook linear '", "req_done has a number that was never given out"),
     ("SET dedupe:k req_done", "req_done is named by the delivery key k but does not name it"),
     ("HSET journal:req_done send:intent x", "req_done is done and still has a journal"),
     ("HSET journal:req_ghost send:intent x", "journal req_ghost belongs to no record"),

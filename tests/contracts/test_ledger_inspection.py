@@ -10,6 +10,7 @@ import pytest_asyncio
 from shared.model.jobs import STATES, Page, StateLoad
 from shared.storage import keys
 from shared.storage.inspection import Filter
+from shared.storage.rows import kind_of
 from tests.contracts.ledger_builders import CLOSED, OPEN, Bench, an_accept
 
 MANY = 10_000
@@ -144,8 +145,8 @@ class TestOfTenThousandRecords:
         async with bench.redis.pipeline(transaction=False) as together:
             for n in range(MANY):
                 id, state, at = f"req_{n:05}", states[n % 5], 1_000_000 + n // 300
-                came = f"{at} 1 {n} {'rare' if n % 1000 in {7, 9} else 'linear'} "
-                row = {"job": "webhook", "state": state, "came": came, "lane": "x"}
+                kind = kind_of("x", "webhook", "rare" if n % 1000 in {7, 9} else "linear")
+                row = {"state": state, "came": f"{at} 1 {n} {kind}"}
                 together.hset(keys.key("record", id), mapping=row)
                 together.zadd(keys.key("state", state), {id: at if state != "leased" else -n})
             await together.execute()

@@ -1,15 +1,15 @@
--- accept(most records, most bytes, dedupe lifetime ms, n, k, then k sorts: job, integration, lane, installation, bot;
+-- accept(most records, most bytes, dedupe lifetime ms, n, k, then k sorts: kind, lane, installation, bot;
 --        then per request: id, its sort (from 1), dedupe key, body) -> {place (from 1), status, id, …}
 -- Stores every request or says why not: duplicate | revived | full | crowded (its own lane has its share). Calling twice with the same id is one request.
 -- Each command costs more than what it does, so whatever the requests have in common is asked and written once.
 local most, most_bytes, lifetime, n, sorts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local FIRST, SORT, SIZE = 6 + sorts * 5, 1, 4
+local FIRST, SORT, SIZE = 6 + sorts * 4, 1, 4
 local TOGETHER = 500 -- records whose texts are written in one command; Lua hands on some thousands of arguments
 local replies, stored, stored_bytes, again = {}, 0, 0, 0
 
 -- True when *id*, or a delivery it was split into, was dead and is ready again.
 local function revived(id)
-  local r = facts_of(id, 'state', 'lane')
+  local r = facts_of(id, 'state')
   local found = r.state == 'dead'
   if found then revive(id, 'dead', r.at, r.bytes, r.lane) end
   for _, child in ipairs(redis.call('ZRANGE', P .. 'children:' .. id, 0, -1)) do
@@ -68,13 +68,23 @@ local function refusal(lane, size)
   return refusal(lane, size)
 end
 
+-- What the records of a sort have in common, by its number as text; what is empty has no field.
+local kinds, lanes, beside = {}, {}, {}
+for sort = 1, sorts do
+  local number, s, fields = tostring(sort), 2 + sort * 4, {}
+  kinds[number], lanes[number] = ARGV[s], ARGV[s + 1]
+  if ARGV[s + 2] ~= '' then fields[1], fields[2] = 'installation', ARGV[s + 2] end
+  if ARGV[s + 3] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'bot', ARGV[s + 3] end
+  if #fields > 0 then beside[number] = fields end
+end
+
 look_up()
 local fresh, tickets = {}, {}
 for i = 1, n do
   local a = FIRST + (i - 1) * SIZE
   local id, dedupe, size = ARGV[a], ARGV[a + 2], #ARGV[a + 3]
   local status, known = known_as(id, dedupe)
-  local lane = ARGV[3 + ARGV[a + SORT] * 5]
+  local lane = lanes[ARGV[a + SORT]]
   if not status then status, known = refusal(lane, size), '' end
   if not status then
     stored, stored_bytes = stored + 1, stored_bytes + size
@@ -100,23 +110,14 @@ local function write(texts, firsts)
   end
 end
 
--- What the records of a sort have in common beside their integration; what is empty has no field.
-local now, alike = string.format('%d', NOW), {}
-for sort = 1, sorts do
-  local s = 1 + sort * 5
-  local fields = {'job', ARGV[s], 'lane', ARGV[s + 2]}
-  if ARGV[s + 3] ~= '' then fields[5], fields[6] = 'installation', ARGV[s + 3] end
-  if ARGV[s + 4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'bot', ARGV[s + 4] end
-  alike[sort] = fields
-end
-
 if stored > 0 then
   local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
-  local texts, firsts = {}, {}
+  local texts, firsts, now = {}, {}, string.format('%d', NOW)
   for i, a in ipairs(fresh) do
-    local id, sort, dedupe, body = ARGV[a], tonumber(ARGV[a + SORT]), ARGV[a + 2], ARGV[a + 3]
-    local came = came_of(now, #body, before + i, ARGV[2 + sort * 5], dedupe)
-    redis.call('HSET', record(id), 'state', 'ready', 'came', came, unpack(alike[sort])) -- it changed last when it came
+    local id, sort, dedupe, body = ARGV[a], ARGV[a + SORT], ARGV[a + 2], ARGV[a + 3]
+    local came = came_of(now, #body, before + i, kinds[sort], dedupe)
+    if beside[sort] then redis.call('HSET', record(id), 'state', 'ready', 'came', came, unpack(beside[sort]))
+    else redis.call('HSET', record(id), 'state', 'ready', 'came', came) end
     local t, d = #texts, #firsts
     texts[t + 1], texts[t + 2], texts[t + 3], texts[t + 4] = P .. 'body:' .. id, body, ticket_of(id)
     if dedupe ~= '' then firsts[d + 1], firsts[d + 2] = P .. 'dedupe:' .. dedupe, id end

@@ -28,7 +28,7 @@ redis.call('SET', flow, ARGV[5], 'KEEPTTL')
 if redis.call('EXISTS', P .. 'link:' .. ARGV[6]) == 1 then
   redis.call('SET', P .. 'link:' .. ARGV[6], ARGV[7], 'KEEPTTL')
 end
-local r = facts_of(ARGV[1], 'lane')
+local r = facts_of(ARGV[1])
 move(ARGV[1], 'leased', 'done', r.at, r.bytes, r.lane)
 redis.call('HSET', record(ARGV[1]), 'state', 'done', 'changed', NOW, 'reason', 'connected')
 without_ticket(ARGV[1])

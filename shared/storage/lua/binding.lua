@@ -41,7 +41,7 @@ local function release(integration, identifier, installation)
   local order, released = P .. 'order:' .. installation, 0
   local busy = redis.call('ZCARD', order) > 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', parked, from, '+inf')) do
-    local r = facts_of(id, 'state', 'lane')
+    local r = facts_of(id, 'state')
     redis.call('ZREM', parked, id)
     if r.state == 'parked' then
       charge(r.lane, -1, -r.bytes)

@@ -1,5 +1,5 @@
--- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {id, epoch, came, job, lane,
---   body, {name, value, … of what else a job needs and is not empty}}, …}
+-- claim(worker, limit, lease ms, most crashes, alone 0|1) -> {ms until something is due or -1, {id, epoch, came, body,
+--   {name, value, … of what else a job needs and is not empty}}, …}
 -- Brings expired leases, due retries and what waited behind gates back first, then leases up to *limit* ready records in order.
 -- Whoever may have stopped its worker twice has its last try alone, so that it takes nobody with it: one worker at a time
 -- takes that on, and gets the next one when it has nothing else in hand (*alone*).
@@ -24,7 +24,7 @@ end
 
 local expired = redis.call('ZRANGEBYSCORE', P .. 'state:leased', '-inf', NOW, 'LIMIT', 0, 100)
 for _, id in ipairs(expired) do
-  local r = facts_of(id, 'state', 'lane', 'installation', 'ordered')
+  local r = facts_of(id, 'state', 'installation', 'ordered')
   if r.state ~= 'leased' then
     redis.call('ZREM', P .. 'state:leased', id)
   else
@@ -51,7 +51,7 @@ local function bring_back()
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
     redis.call('ZREM', P .. 'due', member)
     local id = string.sub(member, #TAG + 1)
-    local r = facts_of(id, 'state', 'lane')
+    local r = facts_of(id, 'state')
     if r.state == 'retrying' then ready(id, 'retrying', r.at, r.bytes, r.lane) end
   end
   pass_gates()
@@ -63,39 +63,36 @@ local duty, popped = not is_plain and has_duty(), {}
 if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)
 elseif not duty and limit > 0 then popped = redis.call('ZPOPMIN', P .. 'queue', limit) end
 local claims, bodies, lanes = {}, {}, {}
-local PLACE = {came = 3, job = 4, lane = 5}
 local NO_USE = {changed = true, due = true, deliveries = true, worker = true, reason = true, waits = true,
   at = true, bytes = true, seq = true, integration = true, dedupe = true} -- the latter are in `came`; older records have both
 
--- One record as a worker gets it, and its state and epoch.
+-- One record as a worker gets it, and its state, size and lane.
 local function row(id)
-  local fields, one, rest = redis.call('HGETALL', record(id)), {id, 0, '', '', '', '', ''}, {}
-  local state, epoch
+  local fields, rest, state, epoch, came, lane = redis.call('HGETALL', record(id)), {}, nil, 0, '', nil
   for f = 1, #fields, 2 do
     local name, value = fields[f], fields[f + 1]
-    local place = PLACE[name]
-    if place then one[place] = value
+    if name == 'came' then came = value
     elseif name == 'state' then state = value
-    elseif name == 'epoch' then epoch = value
+    elseif name == 'epoch' then epoch = tonumber(value)
     elseif value ~= '' and not NO_USE[name] then
+      if name == 'lane' then lane = value end
       rest[#rest + 1] = name
       rest[#rest + 1] = value
     end
   end
-  one[7] = rest
-  return one, state, epoch
+  local bytes, first = string.match(came, '^%d+ (%d+) %d+ (%S*)')
+  return {id, epoch + 1, came, '', rest}, state, tonumber(bytes), lane or first
 end
 
 for i = 1, #popped, 2 do
   local id = string.sub(popped[i], #TAG + 1)
-  local one, state, epoch = row(id)
+  local one, state, bytes, lane = row(id)
   if state == 'ready' then
-    one[2] = tonumber(epoch or 0) + 1
     redis.call('HSET', record(id), 'state', 'leased', 'epoch', one[2], 'worker', worker, 'changed', NOW)
     claims[#claims + 1] = one
     bodies[#bodies + 1] = P .. 'body:' .. id
-    moving(id, 'ready', 'leased', NOW + lease, tonumber(string.match(one[3], '^%d+ (%d+)')))
-    if not duty then lanes[one[5]] = popped[i + 1] end
+    moving(id, 'ready', 'leased', NOW + lease, bytes)
+    if not duty then lanes[lane] = popped[i + 1] end
   else
     redis.call('UNLINK', 'arq:job:' .. popped[i])
   end
@@ -104,7 +101,7 @@ end
 if #claims > 0 then
   moved()
   local found = redis.call('MGET', unpack(bodies))
-  for i, body in ipairs(found) do claims[i][6] = body or '' end
+  for i, body in ipairs(found) do claims[i][4] = body or '' end
 end
 
 if next(lanes) then

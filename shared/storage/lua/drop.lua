@@ -1,7 +1,7 @@
 -- drop(id) -> {state it was in} | {missing} | {busy, leased}
 -- Removes a record with its body; whoever drops has decided that it may be lost.
 local id = ARGV[1]
-local r = facts_of(id, 'state', 'identifier', 'installation', 'ordered', 'parent', 'lane')
+local r = facts_of(id, 'state', 'identifier', 'installation', 'ordered', 'parent')
 if not r.state then return {'missing'} end
 if r.state == 'leased' then return {'busy', r.state} end
 if r.state == 'parked' then redis.call('ZREM', parked_key(r.integration, r.identifier), id) end

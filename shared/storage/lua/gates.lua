@@ -25,7 +25,7 @@ local function let_through(gate, most, mark)
   if #first == 0 then return 0 end
   local sizes, places, tickets = 0, {}, {}
   for _, id in ipairs(first) do
-    local r = facts_of(id, 'lane')
+    local r = facts_of(id)
     -- A probe that fails has waited since it came here first.
     if mark == 'probe' then redis.call('HDEL', record(id), 'gate') else redis.call('HDEL', record(id), 'gate', 'waits') end
     redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)

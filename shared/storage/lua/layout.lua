@@ -32,9 +32,10 @@ end
 if what == 'fold' then
   redis.call('PEXPIRE', TURN, ARGV[5])
   for i = 6, #ARGV do
-    local r = redis.call('HMGET', record(ARGV[i]), 'at', 'bytes', 'seq', 'integration', 'dedupe')
+    local r = redis.call('HMGET', record(ARGV[i]), 'at', 'bytes', 'seq', 'lane', 'job', 'integration', 'dedupe')
     if r[1] then
-      redis.call('HSET', record(ARGV[i]), 'came', came_of(r[1], r[2] or 0, r[3] or 0, r[4] or '', r[5] or ''))
+      local kind = (r[4] or '') .. ' ' .. (r[5] or '') .. ' ' .. (r[6] or '') .. ' '
+      redis.call('HSET', record(ARGV[i]), 'came', came_of(r[1], r[2] or 0, r[3] or 0, kind, r[7] or ''))
     end
   end
   return 1

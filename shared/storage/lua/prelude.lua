@@ -12,25 +12,28 @@ end
 
 local function record(id) return P .. 'record:' .. id end
 
--- What never changes of a record is one field, `came`: when (ms), the bytes of its body, its number, its integration, its
--- delivery key. Each field that a command reads or writes costs as much as a few hundred bytes.
-local function came_of(at, bytes, seq, integration, dedupe)
-  return at .. ' ' .. bytes .. ' ' .. seq .. ' ' .. integration .. ' ' .. dedupe
+-- How a record came is one field, `came`: when (ms), the bytes of its body, its number, its kind ("LANE JOB INTEGRATION "), its
+-- delivery key. Only its job and its lane change; then these are fields of their own. Each field that a command reads or
+-- writes costs as much as a few hundred bytes.
+local function came_of(at, bytes, seq, kind, dedupe)
+  return at .. string.format(' %d %d ', bytes, seq) .. kind .. dedupe
 end
 
 local function unfolded(r)
   if r.came then
-    r.at, r.bytes, r.seq, r.integration, r.dedupe = string.match(r.came, '^(%d+) (%d+) (%d+) (%S*) (.*)$')
-    r.bytes = tonumber(r.bytes)
+    local lane
+    r.at, r.bytes, r.seq, lane, r.integration, r.dedupe =
+      string.match(r.came, '^(%d+) (%d+) (%d+) (%S*) %S* (%S*) (.*)$')
+    r.bytes, r.lane = tonumber(r.bytes), r.lane or lane
     if r.dedupe == '' then r.dedupe = nil end
   end
   return r
 end
 
--- Fields of a record by their names, beside what `came` tells: at, bytes, seq, integration, dedupe.
+-- Fields of a record by their names, beside its lane and what else `came` tells: at, bytes, seq, integration, dedupe.
 local function facts_of(id, ...)
-  local r, said = {}, redis.call('HMGET', record(id), 'came', ...)
-  for i, name in ipairs({'came', ...}) do r[name] = said[i] or nil end
+  local r, said = {}, redis.call('HMGET', record(id), 'came', 'lane', ...)
+  for i, name in ipairs({'came', 'lane', ...}) do r[name] = said[i] or nil end
   return unfolded(r)
 end
 
@@ -197,7 +200,7 @@ local function next_in_order(id, installation)
   redis.call('ZREM', order, id)
   local following = redis.call('ZRANGE', order, 0, 0)[1]
   if not following then return end
-  local f = facts_of(following, 'state', 'lane', 'gate')
+  local f = facts_of(following, 'state', 'gate')
   if f.state == 'waiting' and not f.gate then
     ready(following, 'waiting', f.at, f.bytes, f.lane)
     wake()

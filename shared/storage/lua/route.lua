@@ -5,7 +5,7 @@ local id, epoch, integration, may_park = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '
 local most_parked, most, most_bytes, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not holds(id, epoch) then return {'lost'} end
 
-local r = facts_of(id, 'lane')
+local r = facts_of(id)
 local plan = {}
 for i = 0, n - 1 do
   local identifier, body, only = ARGV[9 + i * 3], ARGV[10 + i * 3], ARGV[11 + i * 3]
@@ -82,7 +82,7 @@ end
 
 -- False when *child* is on its way; else nothing is left of its former life but its epoch and its count of replays.
 local function cleared(child)
-  local c = facts_of(child, 'state', 'identifier', 'lane')
+  local c = facts_of(child, 'state', 'identifier')
   if not c.state then return true end
   if c.state ~= 'parked' and c.state ~= 'done' and c.state ~= 'ignored' and c.state ~= 'dead' then return false end
   redis.call('ZREM', parked_key(integration, c.identifier), child)
@@ -98,10 +98,12 @@ end
 local function send(child, identifier, body, owner)
   if body == '' then body = redis.call('GET', P .. 'body:' .. id) end
   redis.call('SET', P .. 'body:' .. child, body)
-  redis.call('HSET', record(child), 'job', 'delivery', 'came', came_of(r.at, #body, r.seq, integration, ''), 'changed', NOW,
-    'identifier', identifier, 'parent', id, 'installation', owner)
+  local lane = owner ~= '' and owner or integration
+  local kind = lane .. ' delivery ' .. integration .. ' '
+  redis.call('HSET', record(child), 'job', 'delivery', 'came', came_of(r.at, #body, r.seq, kind, ''), 'changed', NOW,
+    'identifier', identifier, 'parent', id, 'installation', owner, 'lane', lane)
   if owner ~= '' then
-    redis.call('HSET', record(child), 'bot', bot_of(owner), 'lane', owner)
+    redis.call('HSET', record(child), 'bot', bot_of(owner))
     if is_loud(owner, most, most_bytes, 1, #body) then
       move(child, nil, 'dead', r.at, #body, owner)
       redis.call('HSET', record(child), 'state', 'dead', 'reason', 'too much waits already for ' .. owner)
@@ -110,7 +112,6 @@ local function send(child, identifier, body, owner)
     ready(child, nil, r.at, #body, owner)
     has_more(owner, 1, #body)
   else
-    redis.call('HSET', record(child), 'lane', integration)
     move(child, nil, park(child, identifier, r.seq), r.at, #body, integration)
   end
 end

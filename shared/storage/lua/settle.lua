@@ -64,7 +64,9 @@ for i = 1, tonumber(ARGV[3]) do
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
-    r[3], r[8] = string.match(r[3], '^(%d+) (%d+)') -- at, bytes
+    local lane = r[7]
+    r[3], r[8], r[7] = string.match(r[3], '^(%d+) (%d+) %d+ (%S*)') -- at, bytes, and the lane that it came with
+    r[7] = lane or r[7]
     if outcome == 'found' then
       local bot, event, integration, identifier, owner = unpack(ARGV, a, a + 4)
       if is_its_own(integration, identifier, owner, ARGV[a + 5]) then

@@ -70,7 +70,7 @@ local function remover(state)
 end
 
 local function unpark(id, reason)
-  local r = facts_of(id, 'identifier', 'lane')
+  local r = facts_of(id, 'identifier')
   redis.call('ZREM', parked_key(r.integration, r.identifier), id)
   move(id, 'parked', 'dead', r.at, r.bytes, r.lane)
   redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', (string.gsub(reason, '@', function() return r.identifier end)))
@@ -82,7 +82,7 @@ end
 local function end_waiting(age)
   local left = most
   for _, id in ipairs(old('waiting', age)) do
-    local r = facts_of(id, 'changed', 'waits', 'reason', 'ordered', 'installation', 'state', 'lane')
+    local r = facts_of(id, 'changed', 'waits', 'reason', 'ordered', 'installation', 'state')
     -- The one before it in its order may have let it go just now.
     if left > 0 and r.state == 'waiting' and tonumber(r.waits or r.changed) <= NOW - age then
       left_behind(id)
