@@ -34,10 +34,10 @@ class Turns:
             raise
 
     def _best_for(self, key: str) -> Worker:
-        for place, worker in enumerate(self._idle):
-            if key in worker.holds:
-                return self._idle.pop(place)
-        return self._idle.pop()
+        """One that holds the program; of several the last that was idle, for its caches are warm."""
+        last = len(self._idle) - 1
+        held = (place for place in range(last, -1, -1) if key in self._idle[place].holds)
+        return self._idle.pop(next(held, last))
 
     def give(self, worker: Worker) -> None:
         """Hand *worker* to the next caller, or keep it."""
