@@ -2,6 +2,7 @@
 --        then per request: id, its sort (from 1), dedupe key, body) -> {place (from 1), status, id, …}
 -- Stores every request or says why not: duplicate | revived | full | crowded (its own lane has its share). Calling twice with the same id is one request.
 -- Each command costs more than what it does, so whatever the requests have in common is asked and written once.
+local ARGV, call = ARGV, redis.call -- locals are found faster
 local most, most_bytes, lifetime, n, sorts = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local FIRST, SORT, SIZE = 6 + sorts * 4, 1, 4
 local TOGETHER = 500 -- records whose texts are written in one command; Lua hands on some thousands of arguments
@@ -12,7 +13,7 @@ local function revived(id)
   local r = facts_of(id, 'state')
   local found = r.state == 'dead'
   if found then revive(id, 'dead', r.at, r.bytes, r.lane) end
-  for _, child in ipairs(redis.call('ZRANGE', P .. 'children:' .. id, 0, -1)) do
+  for _, child in ipairs(call('ZRANGE', P .. 'children:' .. id, 0, -1)) do
     found = revived(child) or found
   end
   return found
@@ -28,30 +29,30 @@ local function look_up()
     if dedupe == '' then bare[#bare + 1] = record(ARGV[a])
     else keys[#keys + 1], names[#names + 1] = P .. 'dedupe:' .. dedupe, dedupe end
   end
-  if #bare > 0 then may_be_known = redis.call('EXISTS', unpack(bare)) > 0 end
+  if #bare > 0 then may_be_known = call('EXISTS', unpack(bare)) > 0 end
   if #keys == 0 then return end
-  for i, first in ipairs(redis.call('MGET', unpack(keys))) do copies[names[i]] = first or nil end
+  for i, first in ipairs(call('MGET', unpack(keys))) do copies[names[i]] = first or nil end
 end
 
 -- What is known of request *id* before it is stored; the first of two that come in one call counts.
 local function known_as(id, dedupe)
   if ids[id] then return 'stored', id end
   if dedupe == '' then
-    if may_be_known and redis.call('EXISTS', record(id)) == 1 then return 'stored', id end
+    if may_be_known and call('EXISTS', record(id)) == 1 then return 'stored', id end
     return nil
   end
   local first = copies[dedupe]
   if not first then return nil end
   if first == id then return 'stored', id end
   if ids[first] then return 'duplicate', first end
-  if redis.call('HGET', record(first), 'state') == 'ignored' then return nil end
+  if call('HGET', record(first), 'state') == 'ignored' then return nil end
   return revived(first) and 'revived' or 'duplicate', first
 end
 
 -- No room: full, or crowded where its own lane has its share of what is free. What is open is counted only where it may matter:
 -- a record has two keys at least, so there are no more than half as many.
-local records, bytes, is_counted = redis.call('DBSIZE') / 2, 0, false
-for _, size in ipairs(redis.call('HMGET', P .. 'bytes', 'ready', 'leased', 'retrying', 'waiting', 'parked')) do
+local records, bytes, is_counted = call('DBSIZE') / 2, 0, false
+for _, size in ipairs(call('HMGET', P .. 'bytes', 'ready', 'leased', 'retrying', 'waiting', 'parked')) do
   bytes = bytes + tonumber(size or 0)
 end
 
@@ -79,7 +80,7 @@ for sort = 1, sorts do
 end
 
 look_up()
-local fresh, tickets = {}, {}
+local fresh, fresh_ids, fresh_lanes = {}, {}, {}
 for i = 1, n do
   local a = FIRST + (i - 1) * SIZE
   local id, dedupe, size = ARGV[a], ARGV[a + 2], #ARGV[a + 3]
@@ -89,7 +90,7 @@ for i = 1, n do
   if not status then
     stored, stored_bytes = stored + 1, stored_bytes + size
     ids[id], copies[dedupe] = true, id
-    fresh[stored], tickets[stored] = a, {id, lane}
+    fresh[stored], fresh_ids[stored], fresh_lanes[stored] = a, id, lane
   elseif status ~= 'stored' then
     if status == 'revived' then again = again + 1 end
     replies[#replies + 1], replies[#replies + 2], replies[#replies + 3] = i, status, known
@@ -100,24 +101,24 @@ end
 local KNOWS_MSETEX = (redis.VALKEY_VERSION_NUM or 0) >= 0x90100
 
 local function write(texts, firsts)
-  redis.call('MSET', unpack(texts))
+  call('MSET', unpack(texts))
   local many = #firsts / 2
   if many > 0 and KNOWS_MSETEX then
     firsts[#firsts + 1], firsts[#firsts + 2] = 'PX', lifetime
-    redis.call('MSETEX', many, unpack(firsts))
+    call('MSETEX', many, unpack(firsts))
   else
-    for i = 1, #firsts, 2 do redis.call('SET', firsts[i], firsts[i + 1], 'PX', lifetime) end
+    for i = 1, #firsts, 2 do call('SET', firsts[i], firsts[i + 1], 'PX', lifetime) end
   end
 end
 
 if stored > 0 then
-  local before = redis.call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
+  local before = call('HINCRBY', P .. 'totals', 'accepted', stored) - stored
   local texts, firsts, now = {}, {}, string.format('%d', NOW)
   for i, a in ipairs(fresh) do
     local id, sort, dedupe, body = ARGV[a], ARGV[a + SORT], ARGV[a + 2], ARGV[a + 3]
     local came = came_of(now, #body, before + i, kinds[sort], dedupe)
-    if beside[sort] then redis.call('HSET', record(id), 'state', 'ready', 'came', came, unpack(beside[sort]))
-    else redis.call('HSET', record(id), 'state', 'ready', 'came', came) end
+    if beside[sort] then call('HSET', record(id), 'state', 'ready', 'came', came, unpack(beside[sort]))
+    else call('HSET', record(id), 'state', 'ready', 'came', came) end
     local t, d = #texts, #firsts
     texts[t + 1], texts[t + 2], texts[t + 3], texts[t + 4] = P .. 'body:' .. id, body, ticket_of(id)
     if dedupe ~= '' then firsts[d + 1], firsts[d + 2] = P .. 'dedupe:' .. dedupe, id end
@@ -125,10 +126,10 @@ if stored > 0 then
       write(texts, firsts)
       texts, firsts = {}, {}
     end
-    moving(id, nil, 'ready', now, #body, tickets[i][2])
+    moving(id, nil, 'ready', now, #body, fresh_lanes[i])
   end
   moved()
-  enqueue_all(tickets)
+  enqueue_all(fresh_ids, fresh_lanes)
   count_now('accepted', stored)
 end
 if stored + again > 0 then wake() end

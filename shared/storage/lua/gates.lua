@@ -23,7 +23,7 @@ local function let_through(gate, most, mark)
   local key = behind_key(gate)
   local first = redis.call('ZRANGE', key, 0, most - 1)
   if #first == 0 then return 0 end
-  local sizes, places, tickets = 0, {}, {}
+  local sizes, places, lanes = 0, {}, {}
   for _, id in ipairs(first) do
     local r = facts_of(id)
     -- A probe that fails has waited since it came here first.
@@ -31,14 +31,14 @@ local function let_through(gate, most, mark)
     redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)
     sizes, places[#places + 1], places[#places + 2] = sizes + r.bytes, r.at, id
     ticket(id)
-    tickets[#tickets + 1] = {id, r.lane}
+    lanes[#lanes + 1] = r.lane
   end
   redis.call('ZREM', key, unpack(first))
   redis.call('ZREM', P .. 'state:waiting', unpack(first))
   redis.call('ZADD', P .. 'state:ready', unpack(places))
   redis.call('HINCRBY', P .. 'bytes', 'waiting', -sizes)
   redis.call('HINCRBY', P .. 'bytes', 'ready', sizes)
-  enqueue_all(tickets)
+  enqueue_all(first, lanes)
   return #first
 end
 

@@ -88,13 +88,17 @@ local added, removed, grown = {}, {}, {}
 
 local function moving(id, from, to, at, bytes, lane)
   if from then
-    local gone = removed[from] or {}
-    removed[from], gone[#gone + 1] = gone, id
+    local gone = removed[from]
+    if gone then gone[#gone + 1] = id else removed[from] = {id} end
     grown[from] = (grown[from] or 0) - bytes
   end
-  local come = added[to] or {}
-  local n = #come
-  added[to], come[n + 1], come[n + 2] = come, at, id
+  local come = added[to]
+  if come then
+    local n = #come
+    come[n + 1], come[n + 2] = at, id
+  else
+    added[to] = {at, id}
+  end
   grown[to] = (grown[to] or 0) + bytes
   charge_for(from or '', to, bytes, lane)
 end
@@ -106,28 +110,28 @@ local function moved()
   charged()
 end
 
--- Puts tickets into arq's queue, {id, lane} each. Lanes take turns: a lane's next ticket comes one step of
+-- Puts the tickets of *ids* into arq's queue, each one's lane is the one at its place. Lanes take turns: a lane's next ticket comes one step of
 -- virtual time after its last one, and no lane may save up time while it is idle (start-time fair queueing).
-local function enqueue_all(tickets)
-  if #tickets == 0 then return end
-  local vtime, last, turns, lanes = tonumber(redis.call('GET', P .. 'vtime') or 0), {}, {}, {}
-  for _, one in ipairs(tickets) do
-    if not last[one[2]] then last[one[2]], lanes[#lanes + 1] = vtime, one[2] end
+local function enqueue_all(ids, lanes)
+  if #ids == 0 then return end
+  local vtime, last, turns, names, places = tonumber(redis.call('GET', P .. 'vtime') or 0), {}, {}, {}, {}
+  for _, lane in ipairs(lanes) do
+    if not last[lane] then last[lane], names[#names + 1] = vtime, lane end
   end
-  for i, turn in ipairs(redis.call('HMGET', P .. 'lanes', unpack(lanes))) do
-    if turn then last[lanes[i]] = math.max(tonumber(turn), vtime) end
+  for i, turn in ipairs(redis.call('HMGET', P .. 'lanes', unpack(names))) do
+    if turn then last[names[i]] = math.max(tonumber(turn), vtime) end
   end
-  for i, one in ipairs(tickets) do
-    local turn = last[one[2]] + 1
-    last[one[2]], turns[2 * i - 1], turns[2 * i] = turn, turn, TAG .. one[1]
+  for i, id in ipairs(ids) do
+    local lane = lanes[i]
+    local turn = last[lane] + 1
+    last[lane], turns[2 * i - 1], turns[2 * i] = turn, turn, TAG .. id
   end
-  lanes = {}
-  for lane, turn in pairs(last) do lanes[#lanes + 1], lanes[#lanes + 2] = lane, turn end
-  redis.call('HSET', P .. 'lanes', unpack(lanes))
+  for lane, turn in pairs(last) do places[#places + 1], places[#places + 2] = lane, turn end
+  redis.call('HSET', P .. 'lanes', unpack(places))
   redis.call('ZADD', P .. 'queue', unpack(turns))
 end
 
-local function enqueue(id, lane) enqueue_all({{id, lane}}) end
+local function enqueue(id, lane) enqueue_all({id}, {lane}) end
 
 -- The job that arq's own tools read, and its key; it names the record and holds nothing else.
 local ticket_end = '"],"k":{},"et":' .. string.format('%d', NOW) .. '}'

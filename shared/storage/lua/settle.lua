@@ -4,6 +4,7 @@
 -- after that time, release at once without counting an attempt, wait (gate, delay ms) puts it behind a gate, or without one brings it back after that time, no attempt counted. 0 is a lost lease: nothing was
 -- written. So is a `found` that is somebody else's by now: it goes round again. What should come again or wait is dead instead where
 -- its lane holds too much.
+local ARGV, call = ARGV, redis.call -- locals are found faster
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
 local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local replies, closed, gone, owners_of = {}, {}, {}, {}
@@ -12,20 +13,20 @@ local woken, answered = false, {} -- answered: how many of those that a gate let
 local function close(id, state, reason, r, ...)
   moving(id, 'leased', state, r[3], tonumber(r[8]), r[7])
   -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[4] or '') == '' then redis.call('HSET', record(id), 'state', state, 'changed', NOW, ...)
-  else redis.call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
-  if state == 'dead' then redis.call('HINCRBY', record(id), 'attempts', 1) end
+  if reason == '' and (r[4] or '') == '' then call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  else call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
+  if state == 'dead' then call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
-  if r[5] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  if r[5] then next_in_order(id, call('HGET', record(id), 'installation')) end
   if r[6] and state ~= 'dead' then answered[r[6]] = (answered[r[6]] or 0) + 1 end
 end
 
 -- True when *installation* has the identifier, alone unless others may have it too.
 local function is_its_own(integration, identifier, installation, shared)
   local key = identifier_key(integration, identifier)
-  local owners = owners_of[key] or redis.call('SMEMBERS', key)
+  local owners = owners_of[key] or call('SMEMBERS', key)
   owners_of[key] = owners
   if shared ~= '1' then return #owners == 1 and owners[1] == installation end
   for _, owner in ipairs(owners) do
@@ -36,10 +37,10 @@ end
 
 local function retry(id, reason, delay, r)
   moving(id, 'leased', 'retrying', r[3], tonumber(r[8]))
-  redis.call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
-    'attempts', tonumber(redis.call('HGET', record(id), 'attempts') or 0) + 1)
-  redis.call('HDEL', record(id), 'probe', 'passed')
-  redis.call('ZADD', P .. 'due', NOW + delay, TAG .. id)
+  call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
+    'attempts', tonumber(call('HGET', record(id), 'attempts') or 0) + 1)
+  call('HDEL', record(id), 'probe', 'passed')
+  call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   woken = true
 end
 
@@ -52,7 +53,7 @@ end
 local function is_given_up(id, r)
   if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
   give_up(id, r[7], r[3], tonumber(r[8]))
-  if r[5] then next_in_order(id, redis.call('HGET', record(id), 'installation')) end
+  if r[5] then next_in_order(id, call('HGET', record(id), 'installation')) end
   return true
 end
 
@@ -60,7 +61,7 @@ local at = 4
 for i = 1, tonumber(ARGV[3]) do
   local id, epoch, outcome, reason, a = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], at + 4
   at = a + (NEEDS[outcome] or 0)
-  local r = redis.call('HMGET', record(id), 'state', 'epoch', 'came', 'reason', 'ordered', 'passed', 'lane')
+  local r = call('HMGET', record(id), 'state', 'epoch', 'came', 'reason', 'ordered', 'passed', 'lane')
   replies[i] = 0
   if r[1] == 'leased' and r[2] == epoch then
     replies[i] = 1
@@ -90,7 +91,7 @@ for i = 1, tonumber(ARGV[3]) do
 end
 moved()
 all_told()
-if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
+if #gone > 0 then call('UNLINK', unpack(gone)) end
 for what, n in pairs(closed) do count(what, n) end
 for gate, n in pairs(answered) do woken = give_credit(gate, 'open', GROWTH * n) or woken end
 if woken then wake() end
