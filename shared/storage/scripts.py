@@ -20,6 +20,7 @@ _NO_SKEW = "local SKEW = 0"
 # Files that are no scripts: what these need of them is put in front, paragraph by paragraph.
 _PARTS = ("prelude", "binding", "gates", "lanes", "objects", "streams")
 _NAMES = re.compile(r"^local (?:function )?(\w+(?:, \w+)*)", re.MULTILINE)
+_HERE = "  -- (here comes what else this needs)"
 _WORD = re.compile(r"--.*|'[^']*'|(\w+)")
 # What finishes work must go on in a store that is full, else nothing would ever become free again. A worker may write
 # whatever its jobs ask for; these are for everybody.
@@ -89,15 +90,29 @@ def source(name: str) -> str:
     The whole text that the server gets for script *name*.
 
     Of what scripts share, a paragraph comes along where something after it uses a name that it makes local: each
-    function that the server does not have to make saves time in every call.
+    function that the server does not have to make saves time in every call. Where a function of the script says so,
+    what it alone needs is put inside, and made when it is called.
     """
-    text = _file(name)
-    used = set(_WORD.findall(text))
-    for paragraph in reversed([one for part in _PARTS for one in _file(part).split("\n\n")]):
-        if not used.isdisjoint(_made_by(paragraph)):
-            text = f"{paragraph}\n\n{text}"
-            used.update(_WORD.findall(paragraph))
+    shared = [one for part in _PARTS for one in _file(part).split("\n\n")]
+    own = _file(name).split("\n\n")
+    always = _needed([one for one in own if _HERE not in one], shared)
+    for place, paragraph in enumerate(own):
+        if _HERE in paragraph:
+            only = _needed([paragraph], [one for one in shared if one not in always])
+            own[place] = paragraph.replace(_HERE, "\n".join(only))
+    text = "\n\n".join((*always, *own))
     return f"{_WHEN_FULL}\n{text}" if name in _FINISHING else text
+
+
+def _needed(by: Sequence[str], shared: Sequence[str]) -> list[str]:
+    """Of the *shared* paragraphs those whose names some paragraphs use, or one that is needed itself."""
+    found: list[str] = []
+    used = set(_WORD.findall("\n".join(by)))
+    for paragraph in reversed(shared):
+        if not used.isdisjoint(_made_by(paragraph)):
+            found.insert(0, paragraph)
+            used.update(_WORD.findall(paragraph))
+    return found
 
 
 def _made_by(paragraph: str) -> set[str]:

@@ -10,6 +10,7 @@ local replies, stored, stored_bytes, again = {}, 0, 0, 0
 
 -- True when *id*, or a delivery it was split into, was dead and is ready again.
 local function revived(id)
+  -- (here comes what else this needs)
   local r = facts_of(id, 'state')
   local found = r.state == 'dead'
   if found then revive(id, 'dead', r.at, r.bytes, r.lane) end

@@ -7,11 +7,41 @@ local worker, limit, lease, most_crashes = ARGV[1], tonumber(ARGV[2]), tonumber(
 local alone = ARGV[5] == '1'
 local DUTY = 2000 -- ms from one claim of the worker on duty to its next; one that died with a suspect is soon replaced
 
-local function suspect(id, at, bytes)
-  move(id, 'leased', 'ready', at, bytes)
-  redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', 'its workers stopped; it is tried alone')
-  ticket(id)
-  redis.call('ZADD', P .. 'suspects', NOW, TAG .. id)
+local function bring_back(expired)
+  -- (here comes what else this needs)
+  local function suspect(id, at, bytes)
+    move(id, 'leased', 'ready', at, bytes)
+    redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', 'its workers stopped; it is tried alone')
+    ticket(id)
+    redis.call('ZADD', P .. 'suspects', NOW, TAG .. id)
+  end
+  for _, id in ipairs(expired) do
+    local r = facts_of(id, 'state', 'installation', 'ordered')
+    if r.state ~= 'leased' then
+      redis.call('ZREM', P .. 'state:leased', id)
+    else
+      local crashes = redis.call('HINCRBY', record(id), 'crashes', 1)
+      if crashes >= most_crashes then
+        move(id, 'leased', 'dead', r.at, r.bytes, r.lane)
+        redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
+          'reason', 'its worker stopped without an answer ' .. crashes .. ' times')
+        without_ticket(id)
+        count('dead', 1)
+        if r.ordered then next_in_order(id, r.installation) end
+      elseif crashes == most_crashes - 1 then
+        suspect(id, r.at, r.bytes)
+      else
+        ready(id, 'leased', r.at, r.bytes, r.lane)
+      end
+    end
+  end
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
+    redis.call('ZREM', P .. 'due', member)
+    local id = string.sub(member, #TAG + 1)
+    local r = facts_of(id, 'state')
+    if r.state == 'retrying' then ready(id, 'retrying', r.at, r.bytes, r.lane) end
+  end
+  pass_gates()
 end
 
 local function has_duty()
@@ -22,42 +52,10 @@ local function has_duty()
   return true
 end
 
+-- Mostly there is nothing but what is ready and what is leased, and two questions tell.
 local expired = redis.call('ZRANGEBYSCORE', P .. 'state:leased', '-inf', NOW, 'LIMIT', 0, 100)
-for _, id in ipairs(expired) do
-  local r = facts_of(id, 'state', 'installation', 'ordered')
-  if r.state ~= 'leased' then
-    redis.call('ZREM', P .. 'state:leased', id)
-  else
-    local crashes = redis.call('HINCRBY', record(id), 'crashes', 1)
-    if crashes >= most_crashes then
-      move(id, 'leased', 'dead', r.at, r.bytes, r.lane)
-      redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW,
-        'reason', 'its worker stopped without an answer ' .. crashes .. ' times')
-      without_ticket(id)
-      count('dead', 1)
-      if r.ordered then next_in_order(id, r.installation) end
-    elseif crashes == most_crashes - 1 then
-      suspect(id, r.at, r.bytes)
-    else
-      ready(id, 'leased', r.at, r.bytes, r.lane)
-    end
-  end
-end
-
--- Mostly there is nothing but what is ready and what is leased, and one question tells.
 local is_plain = #expired == 0 and redis.call('EXISTS', P .. 'due', P .. 'gates', P .. 'suspects') == 0
-
-local function bring_back()
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
-    redis.call('ZREM', P .. 'due', member)
-    local id = string.sub(member, #TAG + 1)
-    local r = facts_of(id, 'state')
-    if r.state == 'retrying' then ready(id, 'retrying', r.at, r.bytes, r.lane) end
-  end
-  pass_gates()
-end
-
-if not is_plain then bring_back() end
+if not is_plain then bring_back(expired) end
 
 local duty, popped = not is_plain and has_duty(), {}
 if duty and alone then popped = redis.call('ZPOPMIN', P .. 'suspects', 1)

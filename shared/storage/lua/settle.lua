@@ -10,19 +10,6 @@ local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local replies, closed, gone, owners_of = {}, {}, {}, {}
 local woken, answered = false, {} -- answered: how many of those that a gate let through, by gate
 
-local function close(id, state, reason, r, ...)
-  moving(id, 'leased', state, r[3], tonumber(r[8]), r[7])
-  -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[4] or '') == '' then call('HSET', record(id), 'state', state, 'changed', NOW, ...)
-  else call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
-  if state == 'dead' then call('HINCRBY', record(id), 'attempts', 1) end
-  gone[#gone + 1] = 'arq:job:' .. TAG .. id
-  gone[#gone + 1] = P .. 'journal:' .. id
-  closed[state] = (closed[state] or 0) + 1
-  if r[5] then next_in_order(id, call('HGET', record(id), 'installation')) end
-  if r[6] and state ~= 'dead' then answered[r[6]] = (answered[r[6]] or 0) + 1 end
-end
-
 -- True when *installation* has the identifier, alone unless others may have it too.
 local function is_its_own(integration, identifier, installation, shared)
   local key = identifier_key(integration, identifier)
@@ -35,26 +22,48 @@ local function is_its_own(integration, identifier, installation, shared)
   return false
 end
 
-local function retry(id, reason, delay, r)
-  moving(id, 'leased', 'retrying', r[3], tonumber(r[8]))
-  call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
-    'attempts', tonumber(call('HGET', record(id), 'attempts') or 0) + 1)
-  call('HDEL', record(id), 'probe', 'passed')
-  call('ZADD', P .. 'due', NOW + delay, TAG .. id)
-  woken = true
+-- What few records need is made when the first one does.
+local function made_seldom()
+  -- (here comes what else this needs)
+  local seldom = {}
+  function seldom.retry(id, reason, delay, r)
+    moving(id, 'leased', 'retrying', r[3], tonumber(r[8]))
+    call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
+      'attempts', tonumber(call('HGET', record(id), 'attempts') or 0) + 1)
+    call('HDEL', record(id), 'probe', 'passed')
+    call('ZADD', P .. 'due', NOW + delay, TAG .. id)
+  end
+  function seldom.give_back(id, r) ready(id, 'leased', r[3], tonumber(r[8]), r[7]) end
+  -- Ends as dead what would come again, or wait, where too much of its lane is open already.
+  function seldom.let_next_go(id) next_in_order(id, call('HGET', record(id), 'installation')) end
+  function seldom.is_given_up(id, r)
+    if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
+    give_up(id, r[7], r[3], tonumber(r[8]))
+    if r[5] then seldom.let_next_go(id) end
+    return true
+  end
+  function seldom.wait(id, gate, reason, delay) put_behind(id, gate, reason, delay) end
+  function seldom.widen(gate, n) return give_credit(gate, 'open', GROWTH * n) end
+  return seldom
 end
 
-local function release(id, r)
-  ready(id, 'leased', r[3], tonumber(r[8]), r[7])
-  woken = true
+local made = nil
+local function seldom()
+  made = made or made_seldom()
+  return made
 end
 
--- Ends as dead what would come again, or wait, where too much of its lane is open already.
-local function is_given_up(id, r)
-  if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
-  give_up(id, r[7], r[3], tonumber(r[8]))
-  if r[5] then next_in_order(id, call('HGET', record(id), 'installation')) end
-  return true
+local function close(id, state, reason, r, ...)
+  moving(id, 'leased', state, r[3], tonumber(r[8]), r[7])
+  -- Most end without a reason, and what does not change is not written.
+  if reason == '' and (r[4] or '') == '' then call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  else call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
+  if state == 'dead' then call('HINCRBY', record(id), 'attempts', 1) end
+  gone[#gone + 1] = 'arq:job:' .. TAG .. id
+  gone[#gone + 1] = P .. 'journal:' .. id
+  closed[state] = (closed[state] or 0) + 1
+  if r[5] then seldom().let_next_go(id) end
+  if r[6] and state ~= 'dead' then answered[r[6]] = (answered[r[6]] or 0) + 1 end
 end
 
 local at = 4
@@ -74,18 +83,20 @@ for i = 1, tonumber(ARGV[3]) do
         tell(bot, event)
         close(id, 'done', reason, r, 'job', 'delivery', 'identifier', identifier, 'installation', owner, 'bot', bot, 'lane', owner)
       else
-        release(id, r)
-        replies[i] = 0
+        seldom().give_back(id, r)
+        replies[i], woken = 0, true
       end
     elseif outcome == 'told' then
       tell(ARGV[a], ARGV[a + 1])
       close(id, 'done', reason, r)
-    elseif (outcome == 'retry' or outcome == 'wait') and is_given_up(id, r) then -- it has ended
+    elseif (outcome == 'retry' or outcome == 'wait') and seldom().is_given_up(id, r) then -- it has ended
     elseif outcome == 'retry' then
-      retry(id, reason, tonumber(ARGV[a]), r)
-      closed['retried'] = (closed['retried'] or 0) + 1
-    elseif outcome == 'wait' then put_behind(id, ARGV[a], reason, tonumber(ARGV[a + 1]))
-    elseif outcome == 'release' then release(id, r)
+      seldom().retry(id, reason, tonumber(ARGV[a]), r)
+      closed['retried'], woken = (closed['retried'] or 0) + 1, true
+    elseif outcome == 'wait' then seldom().wait(id, ARGV[a], reason, tonumber(ARGV[a + 1]))
+    elseif outcome == 'release' then
+      seldom().give_back(id, r)
+      woken = true
     else close(id, outcome, reason, r) end
   end
 end
@@ -93,6 +104,6 @@ moved()
 all_told()
 if #gone > 0 then call('UNLINK', unpack(gone)) end
 for what, n in pairs(closed) do count(what, n) end
-for gate, n in pairs(answered) do woken = give_credit(gate, 'open', GROWTH * n) or woken end
+for gate, n in pairs(answered) do woken = seldom().widen(gate, n) or woken end
 if woken then wake() end
 return replies
