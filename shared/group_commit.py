@@ -14,24 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+UNDER_WAY = 2  # calls at a time; the second one carries as many as the first, or waits until there are so many
 TURNS = 3  # of the loop, until the next call has left: the store shall work while the last one is answered
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How large a call may be, and how many may be under way."""
-
-    most: int  # items per call
-    most_bytes: int = sys.maxsize  # from which on a call takes no more
-    under_way: int = 1  # calls at a time …
-    under_way_full: int = 2  # … and where the next one could not be larger
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -40,14 +30,17 @@ class GroupCommit(Generic[Item, Result]):
     def __init__(
         self,
         write: Callable[[list[Item]], Awaitable[list[Result]]],
-        limits: Limits,
+        most: int,
+        *,
+        most_bytes: int = sys.maxsize,
         size: Callable[[Item], int] | None = None,
     ) -> None:
-        """*write* returns one result for each; *size* says the bytes of one, where a call is bounded by them."""
-        self._write, self._limits, self._size = write, limits, size
+        """*write* takes *most* items, and no more from *most_bytes* on by *size*; it returns one result for each."""
+        self._write, self._most, self._most_bytes, self._size = write, most, most_bytes, size
         self._waiting: deque[tuple[Item, Callable[[Result | Exception], None]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._under_way, self._is_leaving = 0, False
+        self._carried = 0  # by the last call
         self.bytes = 0  # of what waits
 
     def __len__(self) -> int:
@@ -69,11 +62,10 @@ class GroupCommit(Generic[Item, Result]):
 
     def _send(self) -> None:
         """Begin another call where there may be one; it takes what has come until it leaves."""
-        may = self._limits
-        is_full = len(self._waiting) >= may.most or self.bytes >= may.most_bytes
-        if self._is_leaving or self._under_way >= (
-            may.under_way_full if is_full else may.under_way
-        ):
+        if self._is_leaving or self._under_way >= UNDER_WAY:
+            return
+        is_full = self.bytes >= self._most_bytes
+        if self._under_way and len(self._waiting) < self._carried and not is_full:
             return
         self._is_leaving = True
         self._under_way += 1
@@ -83,6 +75,7 @@ class GroupCommit(Generic[Item, Result]):
 
     async def _carry(self) -> None:
         self._is_leaving, (items, waiting) = False, self._batch()
+        self._carried = len(items)
         if self._waiting:
             self._send()  # more than one call takes
         outcomes = await self._outcomes(items)
@@ -107,8 +100,8 @@ class GroupCommit(Generic[Item, Result]):
     def _batch(self) -> tuple[list[Item], list[Callable[[Result | Exception], None]]]:
         items: list[Item] = []
         waiting: list[Callable[[Result | Exception], None]] = []
-        most, most_bytes, size = self._limits.most, self._limits.most_bytes, 0
-        while self._waiting and len(items) < most and size < most_bytes:
+        size = 0
+        while self._waiting and len(items) < self._most and size < self._most_bytes:
             item, then = self._waiting.popleft()
             items.append(item)
             waiting.append(then)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import StoreUnavailable
-from shared.group_commit import GroupCommit, Limits
+from shared.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from shared.storage.ledger import Ending
 
 MOST = 200  # endings per call
-UNDER_WAY = 2  # calls at a time: one is written while the next one is collected
 # Seconds between tries while the store is away; a lease lives longer.
 PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
@@ -37,8 +36,7 @@ class Settler:
         """End leases in *ledger*."""
         self._ledger = ledger
         self.before: Callable[[Sequence[Ending]], None] = _tell_nobody
-        limits = Limits(most=MOST, under_way=UNDER_WAY, under_way_full=UNDER_WAY)
-        self._group = GroupCommit(self._write, limits)
+        self._group = GroupCommit(self._write, MOST)
 
     async def settle(self, ending: Ending) -> bool:
         """True when the ending is written; False when the lease was lost. Raises what the store raised."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import StoreUnavailable
-from shared.group_commit import GroupCommit, Limits
+from shared.group_commit import UNDER_WAY, GroupCommit
 from shared.model.jobs import Accept, Accepted
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Outcome = Callable[[Accepted | Exception], None]
 
 MOST = 256  # requests per call
 MOST_BYTES = 1 << 20
-UNDER_WAY = 2  # calls at a time; the second one only when it cannot be larger, since each costs a write to disk
 PATIENCE = 0.5  # seconds until a request should be on disk
 MOST_WAITING = 1024  # whatever the store can do: they take this process's time …
 MOST_WAITING_BYTES = 64 << 20  # … and memory
@@ -46,8 +45,7 @@ class Acceptor:
         self._seconds = 0.0  # that a call takes, on average
         self._most = MOST_WAITING if patience else sys.maxsize
         self._most_bytes = MOST_WAITING_BYTES if patience else sys.maxsize
-        limits = Limits(most=MOST, most_bytes=MOST_BYTES, under_way_full=UNDER_WAY)
-        self._group = GroupCommit(self._write, limits, size=_bytes_of)
+        self._group = GroupCommit(self._write, MOST, most_bytes=MOST_BYTES, size=_bytes_of)
         self.accept = self._group.commit
         self.submit = self._group.submit
 
