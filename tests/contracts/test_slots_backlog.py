@@ -12,7 +12,7 @@ from shared.storage.gates import Gates
 from shared.storage.ledger import Ending
 from tests.contracts.ledger_builders import Bench, an_accept, an_ending
 from tests.unit.test_gates import HandClock
-from workers.engine import BATCH
+from workers.claiming import BATCH
 from workers.gates import Gatekeeper
 from workers.slots import Slots
 
