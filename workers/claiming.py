@@ -47,6 +47,10 @@ class Claiming:
         """Slots for new claims: *working* are in use, *held* leases are not ended in the store (it may be slow)."""
         return min(self._slots - working, 2 * self._slots - held) - self._asked
 
+    def is_alone(self, held: int) -> bool:
+        """Whether a claim that begins now is for a worker that has nothing else in hand, or on its way."""
+        return not held and not self._asked
+
     def wait(self, now: float, working: int, held: int) -> float | None:
         """Seconds until it is time to claim; 0 is now, None only after news."""
         if now >= self._due or (self._is_put_off and not held):
@@ -77,21 +81,23 @@ class Claiming:
         self._asked += limit
         self._under_way += 1
         self._is_woken, self._is_put_off, self._few_since, self._begun = False, False, None, now
+        self._due = float("inf")  # until the answer tells
         return limit
 
     def answered(
-        self, limit: int, found: int, pause: float | None, now: float, held: int
+        self, limit: int, found: int, pause: float | None, now: float, *, alone: bool
     ) -> None:
         """
         A claim for *limit* brought *found*, and after *pause* seconds something is due (None: nothing is).
 
-        What stopped its workers is given only to who has nothing else in hand, so who got nothing asks again then.
+        What stopped its workers is given only to who has nothing else in hand, so who got nothing and was not *alone*
+        when it asked asks again then.
         """
         self._under_way -= 1
         self._asked -= limit - found
         self._failures = 0
         self._is_plenty = pause == 0
-        self._is_put_off = not found and held > 0
+        self._is_put_off = not found and not alone
         # A claim that was given up may still be on its way, and lease after the next one was told of nothing.
         longest = LEASE.total_seconds()
         self._due = now + (longest if pause is None else min(pause, longest))

@@ -114,8 +114,8 @@ class Engine(Worker):
 
     def _begin(self) -> None:
         now = asyncio.get_running_loop().time()
+        alone = self.claiming.is_alone(len(self.held))
         limit = self.claiming.begin(now, len(self.working), len(self.held))
-        alone = not self.held and not self.claims
         claim = asyncio.create_task(self._claim(limit, alone=alone))
         self.claims.add(claim)
         claim.add_done_callback(self._claimed)
@@ -129,7 +129,7 @@ class Engine(Worker):
             self.claiming.failed(limit, now())
             log.warning("store.unavailable", worker=self.name, error=str(error))
             return
-        self.claiming.answered(limit, len(claims), pause, now(), len(self.held))
+        self.claiming.answered(limit, len(claims), pause, now(), alone=alone)
         self.nudge.set()
         for number, claim in enumerate(claims):
             if number and number % GROUP == 0:

@@ -19,8 +19,9 @@ def told_of(
     claiming: Claiming, *, found: int, pause: float | None, now: float = 0.0, held: int = 0
 ) -> Claiming:
     """One claim, answered."""
+    alone = claiming.is_alone(held)
     limit = claiming.begin(now, held, held)
-    claiming.answered(limit, found, pause, now, held)
+    claiming.answered(limit, found, pause, now, alone=alone)
     for _ in range(found):
         claiming.started()
     return claiming
@@ -44,6 +45,15 @@ class TestAQueueThatIsEmpty:
 
         assert 2.0 == claiming.wait(1.0, 0, 0)
         assert 0 == claiming.wait(3.0, 0, 0)
+
+    def test_is_asked_once_when_something_is_due(self) -> None:
+        claiming = told_of(Claiming(SLOTS), found=0, pause=3.0)
+        limit = claiming.begin(3.0, 0, 0)
+        meanwhile = claiming.wait(3.0, 0, 0)
+        claiming.answered(limit, 0, 1.0, 3.5, alone=True)
+
+        assert meanwhile != 0
+        assert 1.0 == claiming.wait(3.5, 0, 0)
 
     def test_is_not_asked_because_a_job_ends(self) -> None:
         claiming = told_of(Claiming(SLOTS), found=1, pause=None)
@@ -72,6 +82,36 @@ class TestAQueueThatIsEmpty:
 
         assert claiming.wait(1.0, 1, 1) == 1.0
         assert 0 == claiming.wait(1.0, 0, 0)
+
+    def test_is_asked_again_by_who_had_something_in_hand_when_it_asked(
+        self, claiming: Claiming
+    ) -> None:
+        """And let go of it before the answer came."""
+        limit = claiming.begin(1.0, 1, 1)
+        claiming.answered(limit, 0, 2.0, 1.0, alone=False)
+
+        assert 0 == claiming.wait(1.5, 0, 0)
+
+    def test_is_not_asked_again_by_who_had_nothing_in_hand(self, claiming: Claiming) -> None:
+        told_of(claiming, found=0, pause=2.0)
+
+        assert 1.0 == claiming.wait(1.0, 0, 0)
+
+    def test_gives_to_who_has_nothing_in_hand_only_what_nothing_else_goes_with(
+        self, claiming: Claiming
+    ) -> None:
+        alone = claiming.is_alone(0)
+        limit = claiming.begin(1.0, 0, 0)
+        while_asking = claiming.is_alone(0)
+        claiming.answered(limit, 1, None, 1.0, alone=alone)
+        before_it_is_started = claiming.is_alone(0)
+        claiming.started()
+
+        assert alone
+        assert not while_asking
+        assert not before_it_is_started
+        assert claiming.is_alone(0)
+        assert not claiming.is_alone(1)
 
 
 class TestAQueueWithPlenty:
