@@ -266,7 +266,7 @@ class _Logger(structlog.BoundLoggerBase):
         if not isinstance(marks, _Marks) or not fits or self._is_silent:
             return _repeating(self, event, name, facts)
         holes = {name: "<id>", "seconds": "<seconds>", "timestamp": "<timestamp>"}
-        made = _json(None, "", {**orjson.loads(self._line("info", event, facts)), **holes})
+        made = _json(None, "", {**json.loads(self._line("info", event, facts)), **holes})
         form = made.replace("%", "%%").replace("<id>", "%s").replace("<timestamp>", "%s")
         form, say = form.replace('"<seconds>"', "%r"), self._logger.info
         return lambda id, seconds: say(form % (id, seconds, marks.now()))

@@ -132,6 +132,8 @@ class Line(_Wire):
     def listen(self, channel: str) -> None:
         """Hear what is said on *channel*; there are no other calls from now on."""
         self._heard = asyncio.Queue()
+        if self.lost.done():
+            self._heard.put_nowait(_NOTHING)
         self._say("SUBSCRIBE", channel)
 
     def ask(self) -> None:

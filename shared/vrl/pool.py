@@ -204,7 +204,7 @@ class VrlPool:
 
 def _read_by(source: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {part: event[part] for part in read_of(source, tuple(event))}
+        return {part: event[part] for part in read_of(source, tuple(event.keys()))}
     except (AttributeError, TypeError):
         return event  # no object with names, as the worker will say
 

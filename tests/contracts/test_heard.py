@@ -45,6 +45,19 @@ async def test_a_store_that_goes_away_ends_it(store: Store) -> None:
         await asyncio.wait_for(anext(listening), 5)
 
 
+async def test_a_line_that_was_lost_before_anybody_listened_ends_it_at_once(
+    store: Store,
+) -> None:
+    assert store.redis.narrow is not None
+    line = await store.redis.narrow.line()
+    line.close()
+    await line.lost
+    line.listen(CHANNEL)
+
+    with pytest.raises(StoreUnavailable, match="was lost"):
+        await asyncio.wait_for(line.next(), 5)
+
+
 async def test_a_silence_is_asked_about_and_ends_nothing_while_the_store_is_there(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import io
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -157,6 +158,16 @@ def test_text_that_is_no_utf8_still_makes_a_line(lines: io.StringIO) -> None:
     telemetry.get_logger().info("name.seen", name="\udcff")
 
     assert "name.seen" in lines.getvalue()
+
+
+def test_text_that_is_no_utf8_still_makes_a_line_that_is_repeated(lines: io.StringIO) -> None:
+    telemetry.configure(LogSettings("info", "json"), to=lines)
+    say = telemetry.repeated(telemetry.get_logger(), "name.seen", name="\udcff")
+    say("req_1", 0.5)
+
+    assert {"id": "req_1", "name": "\udcff", "seconds": 0.5}.items() <= json.loads(
+        lines.getvalue()
+    ).items()
 
 
 def test_a_json_line_is_one_object_with_level_and_time(lines: io.StringIO) -> None:

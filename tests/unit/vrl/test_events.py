@@ -63,9 +63,11 @@ class TestAnEvent:
             await pool.run("extract.vrl", ".a", event)
         assert "input" == failed.value.kind
 
-    async def test_that_is_no_object_is_refused(self, pool):
+    @pytest.mark.parametrize("source", [".", ".body", "1"])
+    @pytest.mark.parametrize("event", [["no", "object"], [], "", "no object", 1])
+    async def test_that_is_no_object_is_refused(self, pool, source, event):
         with pytest.raises(ScriptFailed, match="input: the event is not a JSON object"):
-            await pool.run("extract.vrl", ".", ["no", "object"])
+            await pool.run("extract.vrl", source, event)
 
     async def test_that_holds_a_time_gives_its_text(self, pool):
         event = {"at": datetime(2026, 1, 2, tzinfo=UTC)}
