@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import structlog
 from arq.worker import Worker
@@ -21,7 +21,7 @@ from shared.storage.ledger import LEASE, Ending
 from workers.claiming import GROUP, Claiming
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Callable, Sequence
     from signal import Signals
 
     from shared.model.jobs import Claim, Record
@@ -52,8 +52,8 @@ class Leases(Protocol):
     async def beat(self, worker: str, facts: dict[str, str | int], lifetime: timedelta) -> None:
         """Say that a worker lives."""
 
-    def wakes(self) -> AsyncIterator[None]:
-        """Yield whenever a ticket became ready."""
+    async def wakes(self, wake: Callable[[], None]) -> NoReturn:
+        """Call *wake* whenever a ticket became ready."""
 
 
 class Engine(Worker):
@@ -185,8 +185,7 @@ class Engine(Worker):
     async def _listen(self) -> None:
         while True:
             try:
-                async for _ in self.leases.wakes():
-                    self._wake()
+                await self.leases.wakes(self._wake)
             except StoreUnavailable:
                 await asyncio.sleep(0.2)
 

@@ -7,9 +7,9 @@ claim returned; `LeaseLost` means that another worker owns the record now and no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +20,7 @@ from shared.model.outcomes import Found
 from shared.model.requests import RawRequest
 from shared.model.retention import Retention, Swept
 from shared.storage import keys
-from shared.storage.heard import heard
+from shared.storage.heard import heard, listen
 from shared.storage.resp import Part
 from shared.storage.rows import fields_of, kind_of, leased, record_of
 
@@ -229,10 +229,13 @@ class Ledger:
         removed, unmatched, tired, forgotten = map(int, found)
         return Swept(removed=removed, unmatched=unmatched, tired=tired, forgotten=forgotten)
 
-    async def wakes(self) -> AsyncIterator[None]:
-        """Yield once when nothing can be missed any more, and whenever a ticket became ready."""
-        async for _ in heard(self._store.redis, keys.key("wake")):
-            yield None
+    async def wakes(self, wake: Callable[[], None]) -> NoReturn:
+        """
+        Call *wake* once when nothing can be missed any more, and whenever a ticket became ready.
+
+        Raises `StoreUnavailable` when the connection breaks.
+        """
+        await listen(self._store.redis, keys.key("wake"), lambda _: wake())
 
     async def messages(self, inbox: str) -> AsyncIterator[bytes]:
         """What workers send to *inbox*; raises `StoreUnavailable` when the connection breaks."""

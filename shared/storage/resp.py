@@ -122,55 +122,50 @@ class _Wire(asyncio.Protocol):
 
 
 class Line(_Wire):
-    """A socket on which the store speaks first: what is said on the channels that it listens to."""
+    """A socket on which the store speaks first: what is said on the channel that it listens to."""
 
     def __init__(self, deadline: float) -> None:
         """Hear nothing yet: `listen` begins."""
         super().__init__(deadline)
-        self._heard: asyncio.Queue[Any] | None = None
+        self._hear: Callable[[bytes | None], None] | None = None
+        self.heard = 0  # how much was said, whatever it was
+        self.refused: WaypostError | None = None
 
-    def listen(self, channel: str) -> None:
-        """Hear what is said on *channel*; there are no other calls from now on."""
-        self._heard = asyncio.Queue()
-        if self.lost.done():
-            self._heard.put_nowait(_NOTHING)
+    def listen(self, channel: str, hear: Callable[[bytes | None], None]) -> None:
+        """Call *hear* with each message on *channel*, and first with None: from then on none is missed."""
+        self._hear = hear
         self._say("SUBSCRIBE", channel)
 
     def ask(self) -> None:
         """Have the store say something."""
         self._say("PING")
 
-    async def next(self) -> list[bytes | int]:
-        """What is said next: [b'subscribe' | b'message' | b'pong', …]; raises what ended the line."""
-        assert self._heard is not None
-        said = await self._heard.get()
-        if isinstance(said, hiredis.ReplyError):
-            raise refusal(str(said))
-        if said is _NOTHING:
-            raise StoreUnavailable("the connection to the store was lost")
-        return cast("list[bytes | int]", said)
-
     def _say(self, *parts: Part) -> None:
         if self._transport is not None:
             self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
-        """Note what is said; before `listen`, what was asked is answered."""
-        if self._heard is None:
+        """Tell what is said; before `listen`, what was asked is answered."""
+        if self._hear is None:
             super().data_received(data)
             return
         try:
             self._reader.feed(data)
             while (said := self._reader.gets()) is not _NOTHING:
-                self._heard.put_nowait(said)
+                self._tell(said, self._hear)
         except hiredis.ProtocolError:
             self.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever listens."""
-        super().connection_lost(exc)
-        if self._heard is not None:
-            self._heard.put_nowait(_NOTHING)
+    def _tell(self, said: Any, hear: Callable[[bytes | None], None]) -> None:
+        self.heard += 1
+        match said:
+            case [b"message", _, message]:
+                hear(message)
+            case [b"subscribe", *_]:
+                hear(None)
+            case hiredis.ReplyError():
+                self.refused = refusal(str(said))
+                self.close()
 
 
 def _settle(reply: asyncio.Future[Any], value: Any) -> None:

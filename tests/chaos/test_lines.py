@@ -156,9 +156,7 @@ class TestABadLine:
         _, to_store, *_ = behind_lines
         monkeypatch.setattr(heard, "SILENCE", 0.1)
         async with await connect(f"redis://127.0.0.1:{to_store.port}") as store:
-            wakes = Ledger(store).wakes()
-            await anext(wakes)
-            listening = asyncio.create_task(to_the_end(wakes))
+            listening = asyncio.create_task(to_the_end(Ledger(store)))
             await asyncio.sleep(1.0)
             was_kept = not listening.done()
             to_store.weather = Weather(is_half_open=True)
@@ -302,14 +300,12 @@ async def attempts(rig: Rig, bot: str) -> int:
     return sum(one.attempts for one in found)
 
 
-async def to_the_end(wakes: AsyncIterator[None]) -> str:
+async def to_the_end(ledger: Ledger) -> str:
     """Listen until the line is left; why it was."""
     try:
-        async for _ in wakes:
-            pass
+        await ledger.wakes(lambda: None)
     except StoreUnavailable as error:
         return str(error)
-    return ""
 
 
 def told_skew(program: Program) -> int:

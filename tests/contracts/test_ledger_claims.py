@@ -199,27 +199,28 @@ class TestWaking:
     async def test_begins_once_nothing_can_be_missed_any_more(self, bench: Bench) -> None:
         """A wake before the subscription holds would be lost, so the first one waits for the store to confirm it."""
         await bench.store.blocking.ping()
-        wakes = bench.ledger.wakes()
+        woken = asyncio.Event()
         await bench.redis.execute_command("CLIENT", "PAUSE", 200, "ALL")
-        first = asyncio.ensure_future(anext(wakes))
+        listening = asyncio.create_task(bench.ledger.wakes(woken.set))
         await asyncio.sleep(0.05)
 
-        assert not first.done()
-        await first
-        await wakes.aclose()  # type: ignore[attr-defined]
+        assert not woken.is_set()
+        await asyncio.wait_for(woken.wait(), 5)
+        listening.cancel()
 
     @pytest.mark.parametrize("how", ["accept", "retry", "release", "replay", "bind", "next"])
     async def test_happens_whenever_there_may_be_something_to_do(
         self, bench: Bench, how: str
     ) -> None:
         action = await self._prepared(bench, how)
-        wakes = bench.ledger.wakes()
-        await anext(wakes)
+        woken = asyncio.Event()
+        listening = asyncio.create_task(bench.ledger.wakes(woken.set))
+        await woken.wait()
+        woken.clear()
         await action()
 
-        async with asyncio.timeout(2):
-            await anext(wakes)
-        await wakes.aclose()  # type: ignore[attr-defined]
+        await asyncio.wait_for(woken.wait(), 2)
+        listening.cancel()
 
     async def _prepared(self, bench: Bench, how: str) -> Callable[[], Awaitable[object]]:
         if how == "accept":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from signal import SIGTERM
-from typing import Any
+from typing import Any, NoReturn
 
 from shared.model.jobs import Claim, Record
 from shared.storage.ledger import Ending
@@ -68,12 +68,12 @@ class FakeLeases:
         self._maybe_fail("beat")
         self.beats.append({"worker": worker, **facts})
 
-    async def wakes(self) -> AsyncIterator[None]:
-        yield None
+    async def wakes(self, wake: Callable[[], None]) -> NoReturn:
+        wake()
         while True:
             await self._news.wait()
             self._news.clear()
-            yield None
+            wake()
 
     def _maybe_fail(self, method: str) -> None:
         if error := self.failing.get(method):
