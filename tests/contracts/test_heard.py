@@ -10,6 +10,7 @@ from shared.errors import CommandRefused, StoreUnavailable
 from shared.storage import heard as heard_module
 from shared.storage.connection import Store
 from shared.storage.heard import heard
+from shared.storage.resp import Line
 
 CHANNEL = "waypost:{c0}:1:inbox:a"
 
@@ -46,16 +47,19 @@ async def test_a_store_that_goes_away_ends_it(store: Store) -> None:
 
 
 async def test_a_line_that_was_lost_before_anybody_listened_ends_it_at_once(
-    store: Store,
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert store.redis.narrow is not None
     line = await store.redis.narrow.line()
     line.close()
     await line.lost
-    line.listen(CHANNEL)
 
+    async def lost() -> Line:
+        return line
+
+    monkeypatch.setattr(store.redis.narrow, "line", lost)
     with pytest.raises(StoreUnavailable, match="was lost"):
-        await asyncio.wait_for(line.next(), 5)
+        await asyncio.wait_for(anext(heard(store.redis, CHANNEL)), 2)
 
 
 async def test_a_silence_is_asked_about_and_ends_nothing_while_the_store_is_there(
