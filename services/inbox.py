@@ -39,10 +39,9 @@ class Inbox:
 
     async def close(self) -> None:
         """Stop."""
-        # A cancel that meets redis-py while it connects is swallowed there, so it is said until it is heard.
-        while self._listener is not None and not self._listener.done():
+        if self._listener is not None:
             self._listener.cancel()
-            await asyncio.wait({self._listener}, timeout=0.1)
+            await asyncio.wait({self._listener})
 
     def expect(self, nonce: str) -> tuple[ReplyAddress, asyncio.Future[Reply]]:
         """An address to send along, and the reply that may come."""

@@ -259,17 +259,19 @@ class Ledger:
 
 
 def _said(one: Ending) -> tuple[Part, ...]:
+    # A handler's own words may be no UTF-8; they must not keep the endings that go with this one from being written.
+    reason = one.reason.encode("utf-8", "replace")
     if one.end == "retry":
-        return "retry", one.reason, _ms(one.delay)
+        return "retry", reason, _ms(one.delay)
     if one.end == "wait":
-        return "wait", one.reason, one.gate, _ms(one.delay)
+        return "wait", reason, one.gate, _ms(one.delay)
     if not one.bot:
-        return one.end, one.reason
+        return one.end, reason
     if one.found is None:
-        return "told", one.reason, one.bot, one.event
+        return "told", reason, one.bot, one.event
     where, shared = one.found, int(one.found.is_shared)
     owner = (where.integration, where.identifier, where.installation)
-    return "found", one.reason, one.bot, one.event, *owner, shared
+    return "found", reason, one.bot, one.event, *owner, shared
 
 
 def bound(reply: list[Any]) -> tuple[int, list[str]]:

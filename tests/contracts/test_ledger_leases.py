@@ -303,6 +303,17 @@ class TestEndingALease:
         assert [True, False, True] == said
         assert ["done", "leased", "dead"] == await bench.states("req_1", "req_2", "req_3")
 
+    async def test_for_a_reason_that_is_no_utf8_ends_it_and_those_beside_it(
+        self, bench: Bench
+    ) -> None:
+        await bench.accept("req_1", "req_2")
+        first, second = await bench.claim()
+        ends = [an_ending(first, "dead", reason="\udcff it was"), an_ending(second, "done")]
+
+        assert [True, True] == await bench.ledger.settle(ends)
+        assert ["dead", "done"] == await bench.states("req_1", "req_2")
+        assert "? it was" == (await bench.record("req_1")).reason
+
     async def test_twice_in_one_call_ends_it_once(self, bench: Bench) -> None:
         claim = await bench.lease("req_1")
 
