@@ -77,6 +77,7 @@ class Engine(Worker):
         try:
             await self._work()
         finally:
+            self.allow_pick_jobs = False  # nobody would end what is claimed from now on
             await self._drain()
             await _cancel(background)
             log.info("worker.stopped", worker=self.name, done=self.jobs_complete)

@@ -33,6 +33,22 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestStopping:
+    async def test_because_its_task_was_cancelled_claims_nothing_new_either(
+        self, leases: FakeLeases, jobs: Jobs
+    ) -> None:
+        leases.put(a_claim("req_1"))
+        engine = an_engine(leases, jobs.carry)
+        async with working(engine) as task:
+            await jobs.until(running=1)
+            task.cancel()
+            await asyncio.sleep(0.01)  # longer than the distance of two claims
+            leases.put(a_claim("req_2"))
+            await asyncio.sleep(0.02)
+            claimed = [id for id, _ in jobs.begun]
+            jobs.end_all()
+
+        assert ["req_1"] == claimed
+
     async def test_finishes_what_has_begun_and_claims_nothing_new(
         self, leases: FakeLeases, jobs: Jobs
     ) -> None:
