@@ -118,7 +118,7 @@ def client(url: str, socket_timeout: float) -> StoreClient:
 
 
 def blocking_client(url: str) -> StoreClient:
-    """A client for subscriptions and reads that wait; each holds a connection of its own."""
+    """A client for reads that wait; each holds a connection of its own."""
     pool = ConnectionPool.from_url(
         url, max_connections=1024, socket_timeout=LONGEST_WAIT + 5, health_check_interval=15,
         **_common(url),

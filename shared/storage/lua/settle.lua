@@ -34,8 +34,8 @@ local function made_seldom()
     call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   end
   function seldom.give_back(id, r) ready(id, 'leased', r[3], tonumber(r[8]), r[7]) end
-  -- Ends as dead what would come again, or wait, where too much of its lane is open already.
   function seldom.let_next_go(id) next_in_order(id, call('HGET', record(id), 'installation')) end
+  -- Ends as dead what would come again, or wait, where too much of its lane is open already.
   function seldom.is_given_up(id, r)
     if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
     give_up(id, r[7], r[3], tonumber(r[8]))
