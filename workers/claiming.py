@@ -102,6 +102,10 @@ class Claiming:
         longest = LEASE.total_seconds()
         self._due = now + (longest if pause is None else min(pause, longest))
 
+    def put_off(self) -> None:
+        """What was found is tried alone: what else is ready was left, and is asked for when nothing is in hand."""
+        self._is_put_off = True
+
     def started(self) -> None:
         """One of those that were found has taken its slot."""
         self._asked -= 1

@@ -17,7 +17,7 @@ import structlog
 from arq.worker import Worker
 
 from shared.errors import StoreUnavailable
-from shared.storage.ledger import LEASE, Ending
+from shared.storage.ledger import LEASE, MOST_CRASHES, Ending
 from workers.claiming import GROUP, Claiming
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Engine(Worker):
     """
     A worker that many can run of, on any number of machines.
 
-    `on_startup` puts into `ctx`: ``ledger`` (`Leases`), ``worker`` (its id) and what the function `carry` needs.
+    `on_startup` puts into `ctx`: ``ledger`` (`Leases`), ``worker`` (its id), ``settler`` and ``gates``, which tell when
+    it is time to claim, and what the function `carry` needs.
     """
 
     async def main(self) -> None:
@@ -95,6 +96,8 @@ class Engine(Worker):
         self.fault: BaseException | None = None
         if settler := self.ctx.get("settler"):
             settler.before = self._decided
+        if gates := self.ctx.get("gates"):
+            gates.called_up = self._wake
 
     async def _work(self) -> None:
         while self.allow_pick_jobs:
@@ -131,6 +134,8 @@ class Engine(Worker):
             log.warning("store.unavailable", worker=self.name, error=str(error))
             return
         self.claiming.answered(limit, len(claims), pause, now(), alone=alone)
+        if any(one.record.crashes >= MOST_CRASHES - 1 for one in claims):
+            self.claiming.put_off()
         self.nudge.set()
         for number, claim in enumerate(claims):
             if number and number % GROUP == 0:
@@ -149,6 +154,8 @@ class Engine(Worker):
             record, task = self.held.get(one.id, (None, None))
             if record is not None and record.epoch == one.epoch:
                 self.working.discard(task)
+        if any(one.end == "wait" for one in endings):
+            self.claiming.wake()  # the next claim tells when they, or their gates, are due
         self._maybe_begin()
 
     def _start(self, claim: Claim) -> None:

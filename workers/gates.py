@@ -42,12 +42,17 @@ LINED_UP = timedelta(
 )  # for which a gate stands at least before an installation without slots
 
 
+def _tell_nobody() -> None:
+    """Nobody claims."""
+
+
 class Gatekeeper:
     """Calls through gates."""
 
     def __init__(self, gates: GatesPort, clock: Clock) -> None:
         """Know of none yet."""
         self._gates, self._clock = gates, clock
+        self.called_up: Callable[[], None] = _tell_nobody  # our next claim brings somebody
         self._closed: dict[str, tuple[Gate, float]] = {}  # and until when, by our own clock
         self._lines: dict[
             str, float
@@ -187,6 +192,8 @@ class Gatekeeper:
         """So many may come, *for_anybody* or with our next claim; unheard by the store, they come one by one."""
         with suppress(StoreUnavailable):
             await self._gates.release(name, many, wake=for_anybody)
+            if not for_anybody:
+                self.called_up()
 
     async def _failed(self, name: str, error: Transient, whose: str) -> None:
         now = self._clock.monotonic()

@@ -101,7 +101,7 @@ async def start(ctx: dict[str, Any]) -> None:
         clock, chance = SystemClock(), SystemChance()
         ctx["ledger"] = ledger
         ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
-        ctx["settler"] = Settler(ledger)
+        ctx["settler"], ctx["gates"] = Settler(ledger), tools.gates
         ctx["journey"] = Journey(
             jobs={kind: _with(job, tools) for kind, job in all_jobs().items()},
             settler=ctx["settler"],

@@ -129,12 +129,17 @@ class Jobs:
 
 
 def an_engine(
-    leases: Any, carry: Any, *, settler: Settler | None = None, **options: Any
+    leases: Any,
+    carry: Any,
+    *,
+    settler: Settler | None = None,
+    gates: Any = None,
+    **options: Any,
 ) -> Engine:
-    """A worker on *leases* that does *carry* with each claim; it hears of what *settler* writes."""
+    """A worker on *leases* that does *carry* with each claim; it hears of what *settler* writes and *gates* call up."""
 
     async def start(ctx: dict[str, Any]) -> None:
-        ctx.update(ledger=leases, worker="w1", settler=settler)
+        ctx.update(ledger=leases, worker="w1", settler=settler, gates=gates)
 
     async def named_carry(ctx: dict[str, Any], claim: Claim) -> None:
         await carry(ctx, claim)

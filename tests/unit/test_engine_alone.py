@@ -78,3 +78,19 @@ async def test_news_come_while_it_is_asking() -> None:
         jobs.end_all()
 
     assert all(leases.asked_alone)
+
+
+async def test_what_was_left_meanwhile_is_asked_for_when_it_has_ended() -> None:
+    leases, jobs = WithSuspects(), Jobs()
+    async with working(an_engine(leases, jobs.carry)):
+        await asyncio.sleep(0.02)  # it has heard that there is nothing
+        leases.suspects.append(a_claim("req_1", crashes=2))
+        leases.tell_news()
+        await jobs.until(begun=1)
+        asked = len(leases.asked_alone)
+        leases.ready.append(a_claim("req_2"))  # without news: it was ready before
+        jobs.end_all()
+        await jobs.until(begun=2)
+        jobs.end_all()
+
+    assert [True] == leases.asked_alone[asked:][:1]
