@@ -13,13 +13,8 @@ BATCH = 64  # records per claim
 GROUP = 32  # that should be free before more are claimed: a claim of a few costs as much as one of many
 DISTANCE = 0.002  # seconds between two claims, unless the queue has plenty
 MOMENT = 0.002  # seconds in which more slots may become free
-_PAUSES = (
-    0.2,
-    0.4,
-    0.8,
-    1.6,
-    3.0,
-)  # seconds until the store is asked again, by how often it was away
+# Seconds until the store is asked again, by how often it was away.
+_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.0)
 
 
 class Claiming:
