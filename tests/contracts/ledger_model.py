@@ -316,7 +316,8 @@ class Model:
             return "busy"
         was = one.state
         self._remove(one)
-        self._let_the_next_go(one)
+        if was != "waiting":  # for its turn; nobody waits behind a gate here
+            self._let_the_next_go(one)
         return was
 
     def sweep(self) -> tuple[int, int, int]:

@@ -202,6 +202,21 @@ class TestBinding:
         await homes.settle(head, "done")
         assert ["req_3"] == await homes.claimed_ids()
 
+    async def test_lets_nobody_go_where_one_is_dropped_that_only_waited(
+        self, homes: Bench
+    ) -> None:
+        """What came first may be released last; then it stands before the one that is on its way."""
+        await homes.park("B", "req_1")
+        await homes.park("A", "req_2", "req_3")
+        await homes.bind("w1", "A")
+        await homes.bind("w1", "B")
+        await homes.ledger.drop("req_3")
+
+        assert ["waiting", "ready"] == await homes.states("req_1", "req_2")
+        (head,) = await homes.claim()
+        await homes.settle(head, "done")
+        assert ["req_1"] == await homes.claimed_ids()
+
     async def test_puts_what_is_released_later_behind_what_is_on_its_way(
         self, homes: Bench
     ) -> None:

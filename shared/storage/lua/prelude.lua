@@ -198,10 +198,12 @@ local function forget_copies(id, state, dedupe)
   end
 end
 
--- Lets the next record go that waits for its turn behind *id* (requests released from the parking lot).
-local function next_in_order(id, installation)
+-- Lets the next record go that waits for its turn behind *id* (requests released from the parking lot), unless *id* itself
+-- *only waited* for its turn: then another one is on its way, before or behind the first that waits.
+local function next_in_order(id, installation, only_waited)
   local order = P .. 'order:' .. installation
   redis.call('ZREM', order, id)
+  if only_waited then return end
   local following = redis.call('ZRANGE', order, 0, 0)[1]
   if not following then return end
   local f = facts_of(following, 'state', 'gate')

@@ -82,7 +82,7 @@ end
 local function end_waiting(age)
   local left = most
   for _, id in ipairs(old('waiting', age)) do
-    local r = facts_of(id, 'changed', 'waits', 'reason', 'ordered', 'installation', 'state')
+    local r = facts_of(id, 'changed', 'waits', 'reason', 'ordered', 'installation', 'state', 'gate')
     -- The one before it in its order may have let it go just now.
     if left > 0 and r.state == 'waiting' and tonumber(r.waits or r.changed) <= NOW - age then
       left_behind(id)
@@ -90,7 +90,7 @@ local function end_waiting(age)
       move(id, 'waiting', 'dead', r.at, r.bytes, r.lane)
       redis.call('HSET', record(id), 'state', 'dead', 'changed', NOW, 'reason', 'it waited too long: ' .. (r.reason or ''))
       without_ticket(id)
-      if r.ordered then next_in_order(id, r.installation) end
+      if r.ordered then next_in_order(id, r.installation, not r.gate) end
       tired, left = tired + 1, left - 1
     end
   end
