@@ -31,17 +31,18 @@ async function ingress() {
 
 async function produce() {
   const queue = new Queue("bench", { connection });
-  const began = performance.now();
+  const began = performance.now(), sent = [];
   for (let number = 0; number < count; number += rate ? 1 : 500) {
     if (rate) {
       const wait = began + (number / rate) * 1000 - performance.now();
-      if (wait > 0) await new Promise((go) => setTimeout(go, wait));
-      await queue.add("noop", { at: precise(), payload }, options);
+      await new Promise((go) => (wait > 0 ? setTimeout(go, wait) : setImmediate(go)));
+      sent.push(queue.add("noop", { at: precise(), payload }, options));
     } else {
       const jobs = Array.from({ length: 500 }, () => ({ name: "noop", data: { at: precise(), payload }, opts: options }));
       await queue.addBulk(jobs);
     }
   }
+  await Promise.all(sent);
   await queue.close();
 }
 

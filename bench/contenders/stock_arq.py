@@ -44,9 +44,11 @@ async def produce() -> None:
     count, rate = int(os.environ["BENCH_COUNT"]), float(os.environ["BENCH_RATE"])
     pool = await create_pool(SETTINGS, job_serializer=orjson.dumps)
     if rate:
+        sent = []
         for number in range(count):
             await paced(number, rate)
-            await pool.enqueue_job("noop", time.time(), payload())
+            sent.append(asyncio.create_task(pool.enqueue_job("noop", time.time(), payload())))
+        await asyncio.gather(*sent)
         return
     for _ in range(count // 50):
         await asyncio.gather(

@@ -42,15 +42,18 @@ async def produce() -> None:
     lanes, target = int(os.environ.get("BENCH_LANES", "1")), os.environ.get("BENCH_TARGET", "")
     async with await connect(os.environ["BENCH_STORE"]) as store:
         acceptor = Acceptor(Ledger(store))
+        sent = set[asyncio.Task[object]]()
         for number in range(0, count, 1 if rate else 500):
             if rate:
                 await paced(number, rate)
-            await asyncio.gather(
-                *(
-                    acceptor.accept(one(f"lane{(number + n) % lanes}", target))
-                    for n in range(1 if rate else min(500, count - number))
-                )
-            )
+            some = [
+                asyncio.create_task(acceptor.accept(one(f"lane{(number + n) % lanes}", target)))
+                for n in range(1 if rate else min(500, count - number))
+            ]
+            sent.update(some)
+            if not rate:
+                await asyncio.gather(*some)
+        await asyncio.gather(*sent)
 
 
 def one(lane: str, target: str) -> Accept:

@@ -20,7 +20,7 @@ def judged(seed: int, faults: float) -> str:
 
 
 class TestEverySchedule:
-    @sizes(12_000, 120_000)
+    @sizes(12_000, 200_000)
     @pytest.mark.parametrize("faults", FAULTS)
     def test_sends_a_code_once_and_ends_connected_or_with_a_cause(
         self, size: int, faults: float, request: pytest.FixtureRequest
