@@ -46,8 +46,14 @@ class Acceptor:
         self._most = MOST_WAITING if patience else sys.maxsize
         self._most_bytes = MOST_WAITING_BYTES if patience else sys.maxsize
         self._group = GroupCommit(self._write, MOST, most_bytes=MOST_BYTES, size=_bytes_of)
-        self.accept = self._group.commit
-        self.submit = self._group.submit
+
+    async def accept(self, one: Accept) -> Accepted:
+        """Returns when *one* is durable; raises `StoreUnavailable` when that is not known."""
+        return await self._group.commit(one)
+
+    def submit(self, one: Accept, then: Outcome) -> None:
+        """Call *then* when *one* is durable, or with what went wrong; never before this has returned."""
+        self._group.submit(one, then)
 
     @property
     def is_crowded(self) -> bool:

@@ -20,6 +20,11 @@ LATER = 60.0  # seconds: the store is told now and then, as where writes are gat
 class Hasty(Acceptor):
     """Says yes, and means to store it."""
 
+    async def accept(self, one: Accept) -> Accepted:
+        stored: asyncio.Future[Accepted | Exception] = asyncio.Future()
+        self.submit(one, stored.set_result)
+        return await stored  # type: ignore[return-value]
+
     def submit(self, one: Accept, then: Outcome) -> None:
         loop = asyncio.get_running_loop()
         loop.call_soon(then, Accepted(status="stored", id=one.id))
