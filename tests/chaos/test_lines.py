@@ -296,8 +296,9 @@ async def stored(rig: Rig) -> int:
 
 async def attempts(rig: Rig, bot: str) -> int:
     """How many attempts were counted of what is for *bot* and not at its end."""
-    found = [one for state in OPEN for one in await rig.records(state) if one.bot == bot]
-    return sum(one.attempts for one in found)
+    seen = [one for state in OPEN for one in await rig.records(state) if one.bot == bot]
+    by_id = {one.id: one for one in seen}  # one that moved on in the meantime is seen twice
+    return sum(one.attempts for one in by_id.values())
 
 
 async def to_the_end(ledger: Ledger) -> str:
