@@ -36,7 +36,7 @@ they are left out), sends with `wrk` where it is installed, and delays fsync by 
   in JavaScript without a sandbox. Delays are told from when a request should have been sent (Poisson arrivals), until the
   bot has read the event.
 * **Growth**: the server's own time per record in batches of 64, while so many requests with incompressible bodies of 2 KB
-  wait; memory is the server's `used_memory`.
+  wait, each the median of 15 looks; memory is the server's `used_memory`.
 
 What it does not show: TLS, a network between the parts, power cuts (see the reliability drills), other people's disks. The
 callers share a core with the server, so a door's figure is bounded by that core too.
