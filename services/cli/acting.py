@@ -8,16 +8,7 @@ import typer
 
 from services.cli import show
 from services.cli.api import Api
-from services.cli.filters import (
-    BotFilter,
-    IdentifierFilter,
-    InstallationFilter,
-    IntegrationFilter,
-    ReasonFilter,
-    SinceFilter,
-    StateFilter,
-    UntilFilter,
-)
+from services.cli.filters import filtered
 from services.cli.many import Many
 from services.cli.show import AsJson
 
@@ -27,16 +18,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask")]
 Cursor = Annotated[str, typer.Option(help="Go on where one that was stopped said")]
 
 
+@filtered
 def replay(
+    wanted: dict[str, str],
     id: OneId = "",
-    state: StateFilter = "",
-    integration: IntegrationFilter = "",
-    installation: InstallationFilter = "",
-    bot: BotFilter = "",
-    identifier: IdentifierFilter = "",
-    reason: ReasonFilter = "",
-    since: SinceFilter = "",
-    until: UntilFilter = "",
     rate: Annotated[
         str, typer.Option(metavar="N/s", help="How many, a second (s) or a minute (m)")
     ] = "50/s",
@@ -53,24 +38,15 @@ def replay(
     api = Api.from_settings()
     if id:
         return _results(api.post("requests", id, "replay"), as_json=as_json)
-    wanted = _wanted(
-        state=state, integration=integration, installation=installation, bot=bot, identifier=identifier,
-        reason=reason, since=since, until=until,
-    )  # fmt: skip
+    _some(wanted)
     many = Many(api, "replay", "replayed", wanted, rate=_per_second(rate))
     return many.act(dry_run=dry_run, yes=yes, cursor=cursor, as_json=as_json)
 
 
+@filtered
 def drop(
+    wanted: dict[str, str],
     id: OneId = "",
-    state: StateFilter = "",
-    integration: IntegrationFilter = "",
-    installation: InstallationFilter = "",
-    bot: BotFilter = "",
-    identifier: IdentifierFilter = "",
-    reason: ReasonFilter = "",
-    since: SinceFilter = "",
-    until: UntilFilter = "",
     dry_run: DryRun = False,
     yes: Yes = False,
     cursor: Cursor = "",
@@ -86,10 +62,7 @@ def drop(
         if not yes:
             typer.confirm(f"Remove {id} and its body for good?", abort=True, err=True)
         return _results(api.post("requests", id, "drop"), as_json=as_json)
-    wanted = _wanted(
-        state=state, integration=integration, installation=installation, bot=bot, identifier=identifier,
-        reason=reason, since=since, until=until,
-    )  # fmt: skip
+    _some(wanted)
     many = Many(api, "drop", "removed for good", wanted)
     return many.act(dry_run=dry_run, yes=yes, cursor=cursor, as_json=as_json)
 
@@ -100,11 +73,9 @@ def add_to(app: typer.Typer) -> None:
     app.command()(drop)
 
 
-def _wanted(**parts: str) -> dict[str, str]:
-    wanted = {name: value for name, value in parts.items() if value}
+def _some(wanted: dict[str, str]) -> None:
     if not wanted:
         raise typer.BadParameter("give an id, or at least one filter such as --state dead")
-    return wanted
 
 
 def _per_second(given: str) -> float:

@@ -10,16 +10,7 @@ import typer
 
 from services.cli import acting, gates, show
 from services.cli.api import Api
-from services.cli.filters import (
-    BotFilter,
-    IdentifierFilter,
-    InstallationFilter,
-    IntegrationFilter,
-    ReasonFilter,
-    SinceFilter,
-    StateFilter,
-    UntilFilter,
-)
+from services.cli.filters import BotFilter, IntegrationFilter, filtered
 from services.cli.show import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Inspect and act on requests and deliveries.")
@@ -81,15 +72,9 @@ def _workers(workers: list[dict[str, Any]]) -> None:
 
 
 @app.command()
+@filtered
 def ls(
-    state: StateFilter = "",
-    integration: IntegrationFilter = "",
-    installation: InstallationFilter = "",
-    bot: BotFilter = "",
-    identifier: IdentifierFilter = "",
-    reason: ReasonFilter = "",
-    since: SinceFilter = "",
-    until: UntilFilter = "",
+    wanted: dict[str, str],
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     cursor: Annotated[str, typer.Option(help="Go on where a page ended")] = "",
     as_json: AsJson = False,
@@ -99,10 +84,7 @@ def ls(
 
     Example: waypost queue ls --state dead,parked --integration slack --since 2h
     """
-    found = Api.from_settings().get(
-        "requests", state=state, integration=integration, installation=installation, bot=bot,
-        identifier=identifier, reason=reason, since=since, until=until, limit=limit, cursor=cursor,
-    )  # fmt: skip
+    found = Api.from_settings().get("requests", limit=limit, cursor=cursor, **wanted)
     if as_json:
         return show.json(found)
     show.table(_COLUMNS, [_row(one) for one in found["requests"]], "Nothing matches.")

@@ -26,7 +26,8 @@ pytestmark = [
 DEADLINE = 2.0  # seconds that a sender waits for its answer; a later one is worth nothing
 SYNC = 0.4  # seconds: so slow a disk is the narrowest place on any machine, however busy
 FEW = 500  # connections: as many as a slow store can use …
-MANY = 2500  # … and more than it can serve in time
+MANY = 3000  # … and more than it can serve in time
+FLOOD = 5.5  # times of the peak are sent: of so many connections, some are always late with theirs
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -74,9 +75,10 @@ class Size(NamedTuple):
     goodput: float  # of the peak, at least
     back: float  # of what comes afterwards, answered in time, at least
     without: float  # goodput of the control, of ours, at most
+    offered: float  # times of the peak, at least
 
 
-@sizes(Size(1.5, 4.0, 0.5, 0.8, 1.0), Size(5.0, 22.0, 0.8, 0.95, 0.5))
+@sizes(Size(1.5, 4.0, 0.5, 0.8, 1.0, 2.0), Size(5.0, 22.0, 0.8, 0.95, 0.5, 5.0))
 async def test_five_times_as_much_leaves_what_can_be_done(slow: Rig, size: Size) -> None:
     before, seconds, *_ = size
     alone = await crowd(
@@ -84,7 +86,7 @@ async def test_five_times_as_much_leaves_what_can_be_done(slow: Rig, size: Size)
     )
     peak = alone["per_second"]
     health = asyncio.create_task(healthy(slow, seconds))
-    five_times = {"rate": 5 * peak, "connections": MANY, "seconds": seconds, "warm_up": DEADLINE}  # fmt: skip
+    five_times = {"rate": FLOOD * peak, "connections": MANY, "seconds": seconds, "warm_up": DEADLINE}  # fmt: skip
     flood = await crowd(slow, **five_times)
     await asyncio.sleep(1.0)
     after = await crowd(slow, rate=peak / 3, connections=FEW, seconds=before)
@@ -99,7 +101,7 @@ async def test_five_times_as_much_leaves_what_can_be_done(slow: Rig, size: Size)
         refused_p50=f"{flood['refused_p50']:.3f} s", a_second_later_refused=after["refused"],
         control_goodput=f"{without:.0%}", control_too_late=control["too_late"],
     )  # fmt: skip
-    assert offered >= 2.0
+    assert offered >= size.offered
     assert goodput >= size.goodput
     assert (0, 0, 0) == (flood["others"], flood["unanswered"], flood["without_a_time"])
     assert flood["refused"] > 0

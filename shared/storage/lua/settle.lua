@@ -5,6 +5,8 @@
 -- written. So is a `found` that is somebody else's by now: it goes round again. What should come again or wait is dead instead where
 -- its lane holds too much.
 local ARGV, call = ARGV, redis.call -- locals are found faster
+-- What is read of a record *r*; its `came` becomes AT and BYTES.
+local STATE, EPOCH, AT, REASON, ORDERED, PASSED, LANE, BYTES = 1, 2, 3, 4, 5, 6, 7, 8
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
 local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local replies, closed, gone, owners_of = {}, {}, {}, {}
@@ -27,19 +29,19 @@ local function made_seldom()
   -- (here comes what else this needs)
   local seldom = {}
   function seldom.retry(id, reason, delay, r)
-    moving(id, 'leased', 'retrying', r[3], tonumber(r[8]))
+    moving(id, 'leased', 'retrying', r[AT], tonumber(r[BYTES]))
     call('HSET', record(id), 'state', 'retrying', 'changed', NOW, 'reason', reason, 'due', NOW + delay,
       'attempts', tonumber(call('HGET', record(id), 'attempts') or 0) + 1)
     call('HDEL', record(id), 'probe', 'passed')
     call('ZADD', P .. 'due', NOW + delay, TAG .. id)
   end
-  function seldom.give_back(id, r) ready(id, 'leased', r[3], tonumber(r[8]), r[7]) end
+  function seldom.give_back(id, r) ready(id, 'leased', r[AT], tonumber(r[BYTES]), r[LANE]) end
   function seldom.let_next_go(id) next_in_order(id, call('HGET', record(id), 'installation')) end
   -- Ends as dead what would come again, or wait, where too much of its lane is open already.
   function seldom.is_given_up(id, r)
-    if not is_loud(r[7], most, most_bytes, 0, 0) then return false end
-    give_up(id, r[7], r[3], tonumber(r[8]))
-    if r[5] then seldom.let_next_go(id) end
+    if not is_loud(r[LANE], most, most_bytes, 0, 0) then return false end
+    give_up(id, r[LANE], r[AT], tonumber(r[BYTES]))
+    if r[ORDERED] then seldom.let_next_go(id) end
     return true
   end
   function seldom.wait(id, gate, reason, delay) put_behind(id, gate, reason, delay) end
@@ -54,16 +56,16 @@ local function seldom()
 end
 
 local function close(id, state, reason, r, ...)
-  moving(id, 'leased', state, r[3], tonumber(r[8]), r[7])
+  moving(id, 'leased', state, r[AT], tonumber(r[BYTES]), r[LANE])
   -- Most end without a reason, and what does not change is not written.
-  if reason == '' and (r[4] or '') == '' then call('HSET', record(id), 'state', state, 'changed', NOW, ...)
+  if reason == '' and (r[REASON] or '') == '' then call('HSET', record(id), 'state', state, 'changed', NOW, ...)
   else call('HSET', record(id), 'state', state, 'changed', NOW, 'reason', reason, ...) end
   if state == 'dead' then call('HINCRBY', record(id), 'attempts', 1) end
   gone[#gone + 1] = 'arq:job:' .. TAG .. id
   gone[#gone + 1] = P .. 'journal:' .. id
   closed[state] = (closed[state] or 0) + 1
-  if r[5] then seldom().let_next_go(id) end
-  if r[6] and state ~= 'dead' then answered[r[6]] = (answered[r[6]] or 0) + 1 end
+  if r[ORDERED] then seldom().let_next_go(id) end
+  if r[PASSED] and state ~= 'dead' then answered[r[PASSED]] = (answered[r[PASSED]] or 0) + 1 end
 end
 
 local at = 4
@@ -72,11 +74,11 @@ for i = 1, tonumber(ARGV[3]) do
   at = a + (NEEDS[outcome] or 0)
   local r = call('HMGET', record(id), 'state', 'epoch', 'came', 'reason', 'ordered', 'passed', 'lane')
   replies[i] = 0
-  if r[1] == 'leased' and r[2] == epoch then
+  if r[STATE] == 'leased' and r[EPOCH] == epoch then
     replies[i] = 1
-    local lane = r[7]
-    r[3], r[8], r[7] = string.match(r[3], '^(%d+) (%d+) %d+ (%S*)') -- at, bytes, and the lane that it came with
-    r[7] = lane or r[7]
+    local lane = r[LANE]
+    r[AT], r[BYTES], r[LANE] = string.match(r[AT], '^(%d+) (%d+) %d+ (%S*)') -- at, bytes, and the lane that it came with
+    r[LANE] = lane or r[LANE]
     if outcome == 'found' then
       local bot, event, integration, identifier, owner = unpack(ARGV, a, a + 4)
       if is_its_own(integration, identifier, owner, ARGV[a + 5]) then
