@@ -8,8 +8,8 @@ UV     := uv==0.13.9
 
 COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-# Seconds are short: pytest runs on both cores, a file stays on one.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Seconds are short: tests wait more than they work, so three run on two cores; a file stays with one.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
 # What the drills draw from chance; printed, so that it can be drawn again.
 CHAOS_SEED ?= $(shell date +%s)

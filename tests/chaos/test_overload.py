@@ -27,7 +27,9 @@ DEADLINE = 2.0  # seconds that a sender waits for its answer; a later one is wor
 SYNC = 0.4  # seconds: so slow a disk is the narrowest place on any machine, however busy
 FEW = 500  # connections: as many as a slow store can use …
 MANY = 3000  # … and more than it can serve in time
-FLOOD = 5.5  # times of the peak are sent: of so many connections, some are always late with theirs
+FLOOD = (
+    5.5  # times of the peak are sent: of so many connections, some are always late with theirs
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -163,7 +164,7 @@ async def _activate(bench: Bench, claim: Claim) -> object:
 
 def _unfenced(name: str) -> str:
     fenced = source(name)
-    without = fenced.replace(" and r[2] == epoch", "")
+    without = re.sub(r" and r\[(EPOCH|2)\] == epoch", "", fenced)
     assert without != fenced
     return without
 

@@ -37,7 +37,7 @@ from tests.chaos.sizes import sizes
 from tests.contracts.ledger_builders import Bench, an_accept
 from tests.contracts.ledger_model import AGES, BOTS, CLOSED, DELAY, LEASE, Kept, Model
 
-STEPS, EXAMPLES = 30, 100
+STEPS, EXAMPLES = 30, 60
 IDENTIFIERS = st.sampled_from(["A", "B"])
 INSTALLATIONS = st.sampled_from(sorted(BOTS))
 SLICE = st.tuples(IDENTIFIERS, st.sampled_from([b"", b"slice"]))
