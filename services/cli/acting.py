@@ -35,10 +35,12 @@ def replay(
 
     Examples: waypost queue replay dlv_01m3…  ·  waypost queue replay --integration slack --reason 410 --dry-run
     """
+    _one_or_some(id, wanted, cursor)
     api = Api.from_settings()
+    if id and dry_run:
+        return _results(_would(api, "replay", id), as_json=as_json)
     if id:
         return _results(api.post("requests", id, "replay"), as_json=as_json)
-    _some(wanted)
     many = Many(api, "replay", "replayed", wanted, rate=_per_second(rate))
     return many.act(dry_run=dry_run, yes=yes, cursor=cursor, as_json=as_json)
 
@@ -57,12 +59,14 @@ def drop(
 
     Examples: waypost queue drop req_01m3… --yes  ·  waypost queue drop --integration slack --until 30d --dry-run
     """
+    _one_or_some(id, wanted, cursor)
     api = Api.from_settings()
+    if id and dry_run:
+        return _results(_would(api, "drop", id), as_json=as_json)
     if id:
         if not yes:
             typer.confirm(f"Remove {id} and its body for good?", abort=True, err=True)
         return _results(api.post("requests", id, "drop"), as_json=as_json)
-    _some(wanted)
     many = Many(api, "drop", "removed for good", wanted)
     return many.act(dry_run=dry_run, yes=yes, cursor=cursor, as_json=as_json)
 
@@ -73,9 +77,21 @@ def add_to(app: typer.Typer) -> None:
     app.command()(drop)
 
 
-def _some(wanted: dict[str, str]) -> None:
-    if not wanted:
+def _one_or_some(id: str, wanted: dict[str, str], cursor: str) -> None:
+    if not id and not wanted:
         raise typer.BadParameter("give an id, or at least one filter such as --state dead")
+    beside = [f"--{name}" for name in (*wanted, *(["cursor"] if cursor else []))]
+    if id and beside:
+        raise typer.BadParameter(
+            f"{' and '.join(beside)}: {id} names one record already; leave out either"
+        )
+
+
+def _would(api: Api, verb: str, id: str) -> dict[str, Any]:
+    """What *verb* would do to one record, told as a dry run of many tells it."""
+    api.get("requests", id)  # says so where there is none
+    found = api.post("requests", verb, body={"filter": {"ids": [id]}, "dryRun": True})
+    return {name: found[name] for name in ("dryRun", "groups", "results")}
 
 
 def _per_second(given: str) -> float:

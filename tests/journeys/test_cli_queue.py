@@ -275,6 +275,51 @@ class TestActing:
         counted = run("stats", "--json").json["states"]["done"]["count"]
         assert len(ledger.ids("done")) == counted
 
+    @pytest.mark.parametrize("verb", ["replay", "drop"])
+    def test_a_dry_run_of_one_only_tells(self, run, ledger, verb):
+        id = [id for id in ledger.ids("dead") if id.endswith("0")][-1]
+        words = ("--yes",) if verb == "drop" else ()
+
+        told = run(verb, id, "--dry-run", *words, "--json").json
+        said = run(verb, id, "--dry-run", *words).out
+
+        group = {"state": "dead", "integration": "slack", "reason": "dead for the test"}
+        result = {"id": id, "result": "eligible", "was": "dead", "reason": ""}
+        assert {"dryRun": True, "groups": [group | {"count": 1}], "results": [result]} == told
+        assert [id, "eligible", "dead"] == said.splitlines()[1].split()
+        assert "dead" == run("show", id, "--json").json["request"]["state"]
+
+    def test_a_dry_run_of_one_says_why_it_would_be_refused(self, run, ledger):
+        id = ledger.ids("ready")[-1]
+
+        said = run("replay", id, "--dry-run").out
+
+        assert "refused" in said
+        assert "it is ready, so it is on its way already" in said
+
+    @pytest.mark.parametrize("verb", ["replay", "drop"])
+    def test_a_dry_run_of_none_says_so(self, ledger, verb):
+        said = ledger.shell("queue", verb, "req_nowhere", "--dry-run")
+
+        assert 1 == said.code
+        assert "there is no request or delivery req_nowhere" in said.err
+
+    @pytest.mark.parametrize("verb", ["replay", "drop"])
+    @pytest.mark.parametrize(
+        "beside", [("--state", "dead", "--until", "3d"), ("--cursor", "from-before")]
+    )
+    def test_filters_beside_an_id_are_refused(self, run, ledger, verb, beside):
+        id = ledger.ids("dead")[-1]
+        words = ("--yes",) if verb == "drop" else ()
+
+        refused = ledger.shell("queue", verb, id, *beside, *words)
+
+        assert 2 == refused.code
+        said = " ".join(refused.err.replace("│", " ").split())
+        assert f"{' and '.join(beside[::2])}: {id} names one record already" in said
+        assert "leave out either" in said
+        assert "dead" == run("show", id, "--json").json["request"]["state"]
+
     def test_drop_asks_first(self, run, ledger):
         id = ledger.ids("dead")[-1]
         refused = ledger.shell("queue", "drop", id, given="n\n")
