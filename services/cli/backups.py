@@ -21,6 +21,7 @@ from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
 from shared.storage.layout import settle_layout
 from shared.storage.ledger_check import Soundness, soundness
+from shared.storage.rewrites import without_rewrites
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -69,7 +70,7 @@ async def _at_rest(settings: Settings) -> AsyncIterator[None]:
         finally:
             lock.release()
         return
-    async with await connect(url) as store, copies.without_rewrites(store):
+    async with await connect(url) as store, without_rewrites(store):
         yield
 
 

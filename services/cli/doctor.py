@@ -18,6 +18,7 @@ from shared.secret import KeyRing, SealingKey
 from shared.storage import nest
 from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
+from shared.storage.layout import check_layout
 from shared.storage.ledger_check import Soundness, soundness
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ async def ledger(*, as_json: bool) -> int:
     """Look at every record of the ledger; 1 when something contradicts something, 3 when not all could be added up."""
     settings = Settings.from_env(os.environ)
     async with await connect(_store_of(settings)) as store:
+        await check_layout(store)
         found = await soundness(store)
     if as_json:
         sound = found.verdict == "sound"

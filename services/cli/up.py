@@ -24,6 +24,7 @@ from shared.storage.checks import Promise, promise
 from shared.storage.connection import connect
 from shared.storage.embedded import EmbeddedValkey
 from shared.storage.layout import settle_layout
+from shared.storage.rewrites import rewrites_kept_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -64,6 +65,7 @@ async def running(settings: Settings, environ: Mapping[str, str]) -> AsyncIterat
         url = settings.redis_url
         if not url:
             url = (await stack.enter_async_context(EmbeddedValkey(settings.data_dir, log))).url
+            await stack.enter_async_context(rewrites_kept_on(url))
         said = await _promise(url)
         keyfiles.ensure(settings)
         token = keyfiles.admin_token(settings)

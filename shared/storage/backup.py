@@ -9,33 +9,28 @@ was not finished has another name, and no receipt.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 from msgspec import Struct
-from redis.exceptions import RedisError
 
-from shared.errors import SetupFailed, WaypostError
+from shared.errors import SetupFailed
 from shared.storage import keys
-from shared.storage.embedded import REWRITE_AT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.storage.connection import Store
 
 AOF = "appendonlydir"
 KEYS = "keys"
 RECEIPT = "backup.json"
 _MANIFEST = "appendonly.aof.manifest"
 _PART = 4 << 20  # bytes at a time
-_REWRITES = "auto-aof-rewrite-percentage"
 
 Told = Callable[[int], object]  # of so many bytes more
 
@@ -60,34 +55,6 @@ class Receipt(Struct, frozen=True, kw_only=True):
     def size(self) -> int:
         """Bytes of the append-only files."""
         return sum(one.size for one in self.files)
-
-
-@asynccontextmanager
-async def without_rewrites(store: Store) -> AsyncIterator[None]:
-    """Nothing rewrites the append-only files for this block; rewrites are allowed again whatever becomes of it."""
-    try:
-        await store.redis.config_set(_REWRITES, 0)
-        while await _is_rewriting(store):  # noqa: ASYNC110 - the store tells nobody
-            await asyncio.sleep(0.1)
-        yield
-    finally:
-        allowing = asyncio.ensure_future(_allow(store))
-        try:
-            await asyncio.shield(allowing)
-        except asyncio.CancelledError:  # whoever is told to stop just now does this first
-            await allowing
-            raise
-
-
-async def _allow(store: Store) -> None:
-    """Let rewrites go on; a store that went away allows them when it starts."""
-    with contextlib.suppress(WaypostError, RedisError, OSError):
-        await store.redis.config_set(_REWRITES, REWRITE_AT)
-
-
-async def _is_rewriting(store: Store) -> bool:
-    said = await store.redis.info("persistence")
-    return bool(said["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"])
 
 
 @contextmanager

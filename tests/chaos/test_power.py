@@ -12,9 +12,10 @@ from pathlib import Path
 
 from shared.model.jobs import Accept, Accepted
 from shared.storage import keys
-from shared.storage.backup import AOF, copied, without_rewrites
+from shared.storage.backup import AOF, copied
 from shared.storage.connection import Store
 from shared.storage.ledger_check import check
+from shared.storage.rewrites import without_rewrites
 from tests.chaos.numbers import told
 from tests.chaos.pressure import Pressure, ledger_on
 from tests.chaos.server import Server, a_server, opened, until

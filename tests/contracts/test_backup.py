@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from shared.storage.connection import Store, connect
 from shared.storage.embedded import EmbeddedValkey
 from shared.storage.ledger import Ledger
 from shared.storage.ledger_check import check
+from shared.storage.rewrites import rewrites_kept_on, without_rewrites
 from tests.contracts.ledger_builders import an_accept
 
 
@@ -44,6 +47,31 @@ async def restored(source: Path, folder: Path) -> int:
 async def rewrites_at(store: Store) -> str:
     found: dict[str, str] = await store.redis.config_get("auto-aof-rewrite-percentage")
     return next(iter(found.values()))
+
+
+COPIER = """
+import asyncio, sys
+from shared.storage.connection import connect
+from shared.storage.rewrites import without_rewrites
+
+async def main():
+    async with await connect(sys.argv[1]) as store, without_rewrites(store):
+        print("copying", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def a_killed_copier(url: str) -> int:
+    """Somebody who copied the store at *url* when it was killed; its exit status."""
+    copier = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", COPIER, url, stdout=asyncio.subprocess.PIPE
+    )
+    assert copier.stdout is not None
+    assert await copier.stdout.readline() == b"copying\n"
+    copier.kill()
+    return await copier.wait()
 
 
 @pytest.fixture
@@ -136,6 +164,30 @@ class TestABackup:
             await backed_up(at / "one", at / "copy")
 
         assert {"0"} == set(seen)
+
+    async def test_that_is_killed_leaves_rewrites_off_only_until_somebody_looks(
+        self, at: Path
+    ) -> None:
+        async with EmbeddedValkey(at / "one") as server, await connect(server.url) as store:
+            killed = await a_killed_copier(server.url)
+            left = await rewrites_at(store)
+            async with rewrites_kept_on(server.url, 0.05), asyncio.timeout(10):
+                while await rewrites_at(store) == "0":
+                    await asyncio.sleep(0.02)
+
+        assert (-signal.SIGKILL, "0") == (killed, left)
+
+    async def test_that_is_at_work_is_not_disturbed_and_is_the_only_one(self, at: Path) -> None:
+        async with EmbeddedValkey(at / "one") as server, await connect(server.url) as store:
+            async with rewrites_kept_on(server.url, 0.02), without_rewrites(store):
+                with pytest.raises(SetupFailed) as refused:
+                    await backed_up(at / "one", at / "copy")
+                await asyncio.sleep(0.3)
+                meanwhile = await rewrites_at(store)
+            afterwards = await rewrites_at(store)
+
+        assert "another backup of this store is at work" in str(refused.value)
+        assert ("0", "100") == (meanwhile, afterwards)
 
     async def test_of_a_store_that_does_not_run_is_the_same(self, at: Path) -> None:
         async with running(at / "one") as store:

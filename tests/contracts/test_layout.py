@@ -10,7 +10,7 @@ import pytest
 from shared.errors import SetupFailed
 from shared.storage import backup, keys
 from shared.storage.connection import Store
-from shared.storage.layout import settle_layout
+from shared.storage.layout import check_layout, settle_layout
 
 
 async def test_an_empty_cell_is_stamped_and_the_next_one_may_start_too(store: Store) -> None:
@@ -28,6 +28,22 @@ async def test_another_layout_is_refused_and_left_as_it_is(store: Store, other: 
 
     assert "run the version that wrote them" in refused.value.fix
     assert other.encode() == await store.redis.get(keys.layout_stamp())
+
+
+@pytest.mark.parametrize(
+    ("layout", "fix"),
+    [*((one, "start this version once") for one in keys.LAYOUTS_BEFORE), ("0", "run the version that wrote")],
+)  # fmt: skip
+async def test_who_only_looks_is_told_of_another_layout_and_changes_nothing(
+    store: Store, layout: str, fix: str
+) -> None:
+    await check_layout(store)
+    await store.redis.set(keys.layout_stamp(), layout)
+    with pytest.raises(SetupFailed, match=f"in layout {layout}, and this version") as refused:
+        await check_layout(store)
+
+    assert fix in refused.value.fix
+    assert layout.encode() == await store.redis.get(keys.layout_stamp())
 
 
 @pytest.mark.parametrize("layout", [keys.LAYOUT, *keys.LAYOUTS_BEFORE])
