@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from services.ingress.pressure import FULL
 from shared.errors import StoreUnavailable
 from shared.storage import keys, scripts
 from shared.storage.audit import Audit
@@ -15,7 +16,7 @@ from shared.storage.connection import Store
 from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.pressure import Pressure, ledger_on
-from tests.chaos.rig import Rig, a_rig
+from tests.chaos.rig import Program, Rig, a_rig
 from tests.chaos.server import a_server, opened
 from tests.contracts.ledger_builders import Bench, an_accept
 
@@ -113,6 +114,73 @@ async def test_would_finish_nothing_without_leave_to(
 
     with pytest.raises(StoreUnavailable, match="OOM"):
         await finished(Bench(store))
+
+
+async def test_shuts_the_door_before_it_is_full_and_workers_empty_it() -> None:
+    """Beside a door that does not look, for the control: it takes more in, until the store itself refuses."""
+    texts, more = [f"r7-{n}" for n in range(60)], [f"r7-more-{n}" for n in range(5)]
+    async with a_rig(workers=0) as rig:
+        door = rig.programs["ingress-0"]
+        await rig.ingress("ingress-blind", "tests.chaos.blind").until_it_said("ingress.started")
+        assert {"200"} == set(await answers(rig, texts))
+        await leave_some(rig.store)
+        await door.until_it_said('"full":true')
+        refused = await answers(rig, [f"r7-late-{n}" for n in range(20)])
+        unseen = await answers(rig, more, to=1)
+        await leave_none(rig.store)
+        refused += await answers(rig, [f"r7-later-{n}" for n in range(20)])
+        by_the_door = await refusals(rig.store)
+        unseen += await answers(rig, ["r7-unheard"], to=1)
+        by_the_blind = await refusals(rig.store)
+        await emptied(rig, [*texts, *more])
+        by_workers = await refusals(rig.store) - by_the_blind
+        refused += await answers(rig, ["r7-still"])
+        await opened_again(rig, door)
+
+        told("R7 a door", accepted=len(texts), turned_away=len(refused), finished=len(rig.bot.got),
+             store_refused_door=by_the_door, workers=by_workers, door_that_does_not_look=by_the_blind)  # fmt: skip
+        assert {"503 and when to come again"} == set(refused)
+        assert (0, 0, ["200"] * 5) == (by_the_door, by_workers, unseen[:5])
+        assert by_the_blind > 0
+        assert dict.fromkeys([*texts, *more, "r7-again"], 1) == rig.bot.texts()
+        assert [] == await check(rig.store)
+
+
+async def answers(rig: Rig, texts: list[str], to: int = 0) -> list[str]:
+    """What an ingress says to each."""
+    found = [await rig.answer(text, to=to) for text in texts]
+    return [
+        f"{status} and when to come again" if after else str(status) for status, after in found
+    ]
+
+
+async def opened_again(rig: Rig, door: Program) -> None:
+    """There is memory, and the door takes in what workers then finish."""
+    await rig.store.redis.config_set("maxmemory", 0)
+    await door.until_it_said('"full":false')
+    assert ["200"] == await answers(rig, ["r7-again"])
+    await rig.all_came(["r7-again"])
+    await rig.is_idle()
+
+
+async def emptied(rig: Rig, texts: list[str]) -> None:
+    """A worker comes, and finishes what there is."""
+    worker = rig.worker("worker-0")
+    await rig.all_came(texts)
+    await rig.is_idle()
+    assert 0 == worker.said("OOM")
+
+
+async def leave_some(store: Store) -> None:
+    """The limit is a little further away than the store would need, and nearer than a door lets it come."""
+    used = (await store.redis.info("memory"))["used_memory"]
+    await store.redis.config_set("maxmemory", int(used / (FULL + 0.03)))
+
+
+async def refusals(store: Store) -> int:
+    """How often the store has refused something for want of memory."""
+    told_so = (await store.redis.info("errorstats")).get("errorstat_OOM", {"count": 0})
+    return int(told_so["count"])
 
 
 async def test_lets_handlers_write_what_finishing_takes(tmp_path: Path) -> None:

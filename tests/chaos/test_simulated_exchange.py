@@ -6,12 +6,16 @@ import pytest
 
 from tests.chaos.numbers import told
 from tests.chaos.simulation.exchanging import Exchanging, naive, without_journal
-from tests.chaos.simulation.many import FAULTS, wrong
+from tests.chaos.simulation.many import FAULTS, MOST, Judged, played
 from tests.chaos.sizes import sizes
 
 
-def judged(seed: int, faults: float) -> str:
+def judged(seed: int, faults: float) -> Judged:
     world = Exchanging(seed, faults).play()
+    return Judged.of(world, said_of(world))
+
+
+def said_of(world: Exchanging) -> str:
     if world.provider.exchanges > 1:
         return f"the code was exchanged {world.provider.exchanges} times"
     if world.is_broken:
@@ -27,10 +31,11 @@ class TestEverySchedule:
     ) -> None:
         """And nobody works with a revoked token."""
         first = request.getfixturevalue("seed") if size > 20_000 else 0
-        found = wrong(judged, faults, first, size)
+        found = played(judged, faults, first, size)
 
-        told("R11", schedules=size, faults=faults, bad=len(found))
-        assert [] == found[:5]
+        told("R11", schedules=size, faults=faults, met_a_fault=found.met, bad=len(found.wrong))
+        assert [] == found.wrong[:5]
+        assert found.met > MOST * size
 
     def test_is_the_same_again(self) -> None:
         first, second = Exchanging(42, 0.06).play(), Exchanging(42, 0.06).play()
@@ -67,4 +72,4 @@ class TestTheSimulation:
         careless = [Exchanging(seed, 0.06, policy).play() for seed in seeds]
 
         assert all(world.provider.exchanges > 1 and world.is_broken for world in careless)
-        assert [""] * len(seeds) == [judged(seed, 0.06) for seed in seeds]
+        assert [""] * len(seeds) == [judged(seed, 0.06).said for seed in seeds]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.numbers import told
-from tests.chaos.simulation.many import FAULTS, wrong
+from tests.chaos.simulation.many import FAULTS, MOST, Judged, played
 from tests.chaos.simulation.refreshing import Refreshing, without_turns, written_once
 from tests.chaos.sizes import sizes
 
 
-def judged(seed: int, faults: float) -> str:
+def judged(seed: int, faults: float) -> Judged:
     world = Refreshing(seed, faults).play()
+    return Judged.of(world, said_of(world))
+
+
+def said_of(world: Refreshing) -> str:
     if world.is_silent:
         return "the tokens do not work and nobody was told"
     if world.told and not world.troubles:
@@ -28,10 +32,11 @@ class TestEverySchedule:
         self, size: int, faults: float, request: pytest.FixtureRequest
     ) -> None:
         first = request.getfixturevalue("seed") if size > 20_000 else 0
-        found = wrong(judged, faults, first, size)
+        found = played(judged, faults, first, size)
 
-        told("R12", schedules=size, faults=faults, bad=len(found))
-        assert [] == found[:5]
+        told("R12", schedules=size, faults=faults, met_a_fault=found.met, bad=len(found.wrong))
+        assert [] == found.wrong[:5]
+        assert found.met > MOST * size
 
     def test_is_the_same_again(self) -> None:
         first, second = Refreshing(42, 0.06).play(), Refreshing(42, 0.06).play()
@@ -45,6 +50,7 @@ class TestSixteenWorkersAtOnce:
     def test_refresh_each_expiry_once(self) -> None:
         worlds = [Refreshing(seed, 0.0).play(workers=16) for seed in range(200)]
 
+        assert [""] * 200 == [said_of(world) for world in worlds]
         assert {1: 1, 2: 1, 3: 1} == worlds[0].family.uses
         assert all(set(world.family.uses.values()) == {1} for world in worlds)
 

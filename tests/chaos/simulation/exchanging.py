@@ -131,7 +131,7 @@ class Exchanging(Schedule):
 
     def _look_elsewhere(self) -> None:
         """The person has begun a newer flow in another tab."""
-        if self.happens(0.1):
+        if self.chance.random() < 0.1 * self.faults:
             self.is_void = True
 
     def freeze(self, run: Run) -> None:

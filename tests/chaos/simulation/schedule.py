@@ -46,11 +46,14 @@ class Schedule:
         self.faults = faults
         self.chance = random.Random(seed)
         self.runs: list[Run] = []
+        self.met = 0  # faults of any kind
         self.troubles = 0  # crashes, freezes, and answers and writes that were lost
 
     def happens(self, share: float = 1.0) -> bool:
         """Whether something goes wrong here."""
-        return self.chance.random() < self.faults * share
+        does = self.chance.random() < self.faults * share
+        self.met += does
+        return does
 
     def start(self, steps: Steps, number: int) -> None:
         """One more worker begins."""
