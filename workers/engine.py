@@ -19,12 +19,13 @@ from arq.worker import Worker
 from shared.errors import StoreUnavailable
 from shared.storage.ledger import LEASE, MOST_CRASHES, Ending
 from workers.claiming import GROUP, Claiming
+from workers.inhand import InHand, cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from signal import Signals
 
-    from shared.model.jobs import Claim, Record
+    from shared.model.jobs import Claim
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class Engine(Worker):
         finally:
             self.allow_pick_jobs = False  # nobody would end what is claimed from now on
             await self._drain()
-            await _cancel(background)
+            await cancelled(background)
             log.info("worker.stopped", worker=self.name, done=self.jobs_complete)
         if self.fault:
             raise self.fault
@@ -88,8 +89,7 @@ class Engine(Worker):
     def _prepare(self) -> None:
         self.leases: Leases = self.ctx["ledger"]
         self.name: str = self.ctx["worker"]
-        self.held: dict[str, tuple[Record, asyncio.Task[Any]]] = {}  # until its end is written
-        self.working: set[asyncio.Task[Any]] = set()  # until its end is decided
+        self.hand = InHand(self.name)
         self.claims: set[asyncio.Task[None]] = set()
         self.claiming = Claiming(self.max_jobs)
         self.nudge = asyncio.Event()
@@ -105,7 +105,7 @@ class Engine(Worker):
             wait = self._wait()
             if wait == 0:
                 self._begin()
-            elif self.burst and not self.held and self.claiming.is_idle():
+            elif self.burst and not self.hand.held and self.claiming.is_idle():
                 return
             else:
                 with contextlib.suppress(TimeoutError):
@@ -114,12 +114,12 @@ class Engine(Worker):
 
     def _wait(self) -> float | None:
         now = asyncio.get_running_loop().time()
-        return self.claiming.wait(now, len(self.working), len(self.held))
+        return self.claiming.wait(now, self.hand.working, self.hand.held)
 
     def _begin(self) -> None:
         now = asyncio.get_running_loop().time()
-        alone = self.claiming.is_alone(len(self.held))
-        limit = self.claiming.begin(now, len(self.working), len(self.held))
+        alone = self.claiming.is_alone(self.hand.held)
+        limit = self.claiming.begin(now, self.hand.working, self.hand.held)
         claim = asyncio.create_task(self._claim(limit, alone=alone))
         self.claims.add(claim)
         claim.add_done_callback(self._claimed)
@@ -150,36 +150,20 @@ class Engine(Worker):
 
     def _decided(self, endings: Sequence[Ending]) -> None:
         """How these end is about to be written: their slots are free, and the next claim leaves together with it."""
-        for one in endings:
-            record, task = self.held.get(one.id, (None, None))
-            if record is not None and record.epoch == one.epoch:
-                self.working.discard(task)
+        self.hand.decided(endings)
         if any(one.end == "wait" for one in endings):
             self.claiming.wake()  # the next claim tells when they, or their gates, are due
         self._maybe_begin()
 
     def _start(self, claim: Claim) -> None:
-        id = claim.record.id
-        if id in self.held:
-            self._lose(id)  # it came back to us before we heard that it was lost
         carry = self.functions["carry"].coroutine
-        task = asyncio.create_task(carry(self.ctx, claim), name=id)
-        self.held[id] = (claim.record, task)
-        self.working.add(task)
+        task = asyncio.create_task(carry(self.ctx, claim), name=claim.record.id)
+        self.hand.take(claim.record, task)
         self.claiming.started()
         task.add_done_callback(self._ended)
 
-    def _lose(self, id: str) -> None:
-        """Stop the job; one that has decided its end hears from the store what became of that."""
-        task = self.held[id][1]
-        if task in self.working:
-            log.warning("lease.lost", record=id, worker=self.name)
-            task.cancel()
-
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        if self.held.get(task.get_name(), (None, None))[1] is task:
-            del self.held[task.get_name()]
-        self.working.discard(task)
+        self.hand.ended(task)
         self.nudge.set()
         if task.cancelled():
             return
@@ -215,15 +199,13 @@ class Engine(Worker):
                 await self._renew_once()
 
     async def _renew_once(self) -> None:
-        held = {record.id: record.epoch for record, _ in self.held.values()}
-        for lost in await self.leases.renew(list(held.items())) if held else ():
-            if lost in self.held and self.held[lost][0].epoch == held[lost]:
-                self._lose(lost)
+        if held := self.hand.leases():
+            self.hand.lost(await self.leases.renew(list(held.items())), held)
 
     async def _beat(self) -> None:
         while True:
             facts: dict[str, str | int] = {
-                "slots": self.max_jobs, "busy": len(self.working),
+                "slots": self.max_jobs, "busy": self.hand.working,
                 "done": self.jobs_complete, "broken": self.jobs_failed,
             }  # fmt: skip
             with contextlib.suppress(StoreUnavailable):
@@ -234,15 +216,10 @@ class Engine(Worker):
         """Finish what has begun; give back what takes too long, without counting an attempt."""
         if self.claims:
             await asyncio.wait(self.claims)
-        tasks = [task for _, task in self.held.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=DRAIN)
-        left = list(self.held.values())
-        await _cancel([task for _, task in left])
-        if left:
+        if left := await self.hand.finish(DRAIN):
             with contextlib.suppress(StoreUnavailable):  # then the leases run out
                 await self.leases.settle(
-                    [Ending(id=r.id, epoch=r.epoch, end="release") for r, _ in left]
+                    [Ending(id=one.id, epoch=one.epoch, end="release") for one in left]
                 )
 
     def _stop(self, task: asyncio.Task[None]) -> None:
@@ -270,17 +247,3 @@ class Engine(Worker):
 async def _turns(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """
-    Cancel until it is heard.
-
-    Before Python 3.12 `asyncio.wait_for`, in which redis-py sends, may swallow a cancellation:
-    https://github.com/python/cpython/issues/86296
-    """
-    running = {task for task in tasks if not task.done()}
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=0.2)
