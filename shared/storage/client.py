@@ -20,7 +20,8 @@ from redis.exceptions import (
 )
 
 from shared.errors import StoreUnavailable
-from shared.storage.resp import RespConnection, refusal
+from shared.storage.resp import RespConnection
+from shared.storage.wire import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

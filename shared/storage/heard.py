@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from shared.storage.client import StoreClient
-    from shared.storage.resp import Line
+    from shared.storage.wire import Line
 
 SILENCE = 5.0  # seconds in which nothing is heard, after which the store is asked whether it is still there
 _END = object()

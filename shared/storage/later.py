@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.storage.connection import Store
-    from shared.storage.resp import Part
+    from shared.storage.wire import Part
 
 MOST = 1000  # that one installation holds back
 

@@ -21,8 +21,8 @@ from shared.model.requests import RawRequest
 from shared.model.retention import Retention, Swept
 from shared.storage import keys
 from shared.storage.heard import heard, listen
-from shared.storage.resp import Part
 from shared.storage.rows import fields_of, kind_of, leased, record_of
+from shared.storage.wire import Part
 
 if TYPE_CHECKING:
     from shared.storage.connection import Store

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shared.model.chat import Kind
     from shared.storage.connection import Store
-    from shared.storage.resp import Part
+    from shared.storage.wire import Part
 
 
 class Span(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.storage.client import StoreClient
-    from shared.storage.resp import Part, RespConnection
+    from shared.storage.resp import RespConnection
+    from shared.storage.wire import Part
 
 _NO_SKEW = "local SKEW = 0"
 # Files that are no scripts: what these need of them is put in front, paragraph by paragraph.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from shared.model.installations import Installation
     from shared.storage.connection import Store
-    from shared.storage.resp import Part
     from shared.storage.vault import Vault
+    from shared.storage.wire import Part
 
 Payload = dict[str, Any]
 

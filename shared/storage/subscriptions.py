@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shared.model.installations import Installation
     from shared.secret import Secret
     from shared.storage.connection import Store
-    from shared.storage.resp import Part
     from shared.storage.vault import Vault
+    from shared.storage.wire import Part
 
 MOST = 1000  # subscriptions of one installation
 MOST_SECRETS = 16  # that are tried where a request does not say which

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shared.storage.connection import Store
-    from shared.storage.resp import Part
+    from shared.storage.wire import Part
 
 _MOST_OPEN_KEYS = 1000
 

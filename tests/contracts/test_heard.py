@@ -10,7 +10,7 @@ from shared.errors import CommandRefused, StoreUnavailable
 from shared.storage import heard as heard_module
 from shared.storage.connection import Store
 from shared.storage.heard import heard
-from shared.storage.resp import Line
+from shared.storage.wire import Line
 
 CHANNEL = "waypost:{c0}:1:inbox:a"
 

@@ -14,8 +14,8 @@ from services.cli import doctor
 from shared.storage import keys
 from shared.storage.connection import Store
 from shared.storage.ledger_check import Soundness, check, soundness
-from shared.storage.resp import Part
 from shared.storage.turns import Turns
+from shared.storage.wire import Part
 from tests.contracts.ledger_builders import Bench
 from tests.contracts.ledger_scene import a_scene, with_refresh
 

@@ -19,8 +19,8 @@ from shared.storage.inspection import Filter
 from shared.storage.layout import settle_layout
 from shared.storage.ledger import Ending
 from shared.storage.ledger_check import check
-from shared.storage.resp import Part
 from shared.storage.rows import came
+from shared.storage.wire import Part
 from tests.contracts.ledger_builders import Bench
 from tests.contracts.ledger_scene import a_scene
 from tests.contracts.storage_builders import an_event
