@@ -65,7 +65,7 @@ from workers.upkeep import look_after_for_ever
 from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from shared.model.jobs import Claim
     from shared.model.outcomes import Outcome
@@ -98,37 +98,50 @@ async def start(ctx: dict[str, Any]) -> None:
         measures = Measures(metrics)
         tools = await _tools(settings, store, stack, measures)
         ledger = _ledger(settings, store)
-        clock, chance = SystemClock(), SystemChance()
-        ctx["ledger"] = ledger
-        ctx["worker"] = f"{socket.gethostname()}-{new_id('wrk', clock, chance)}"
+        ctx["ledger"], ctx["worker"] = ledger, f"{socket.gethostname()}-{_new_worker()}"
         ctx["settler"], ctx["gates"] = Settler(ledger), tools.gates
-        ctx["journey"] = Journey(
-            jobs={kind: _with(job, tools) for kind, job in all_jobs().items()},
-            settler=ctx["settler"],
-            answers=Replies(ledger),
-            address_of=address_of,
-            clock=clock,
-            chance=chance,
-            reach=tools.reach,
-            measure=measures.job,
-        )
+        ctx["journey"] = _journey(tools, ctx["settler"], measures)
         stack.push_async_callback(last_told, metrics, measured.add)
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
         stack.callback(watchdog.stop)
         for work in (
-            sweep_for_ever(settings.retention, ledger, Events(store)),
-            tools.gates.follow(),
-            tools.slots.follow(),
-            look_after_for_ever(tools),
-            schedule_for_ever(Schedule(store), tools.installations, ledger),
-            tell_for_ever(Later(store), ledger),
+            *_upkeep(settings, store, ledger, tools),
             metrics.tell_for_ever(measured.add),
         ):
             stack.callback(asyncio.create_task(work).cancel)
         await _tell_promise(store)
         ctx["stack"] = stack.pop_all()
     leave_what_is_there()
+
+
+def _new_worker() -> str:
+    return new_id("wrk", SystemClock(), SystemChance())
+
+
+def _journey(tools: Tools, settler: Settler, measures: Measures) -> Journey:
+    return Journey(
+        jobs={kind: _with(job, tools) for kind, job in all_jobs().items()},
+        settler=settler,
+        answers=Replies(tools.ledger),
+        address_of=address_of,
+        clock=tools.clock,
+        chance=tools.chance,
+        reach=tools.reach,
+        measure=measures.job,
+    )
+
+
+def _upkeep(
+    settings: Settings, store: Store, ledger: Ledger, tools: Tools
+) -> Iterable[Coroutine[Any, Any, None]]:
+    """What a worker does beside its jobs, for as long as it runs."""
+    yield sweep_for_ever(settings.retention, ledger, Events(store))
+    yield tools.gates.follow()
+    yield tools.slots.follow()
+    yield look_after_for_ever(tools)
+    yield schedule_for_ever(Schedule(store), tools.installations, ledger)
+    yield tell_for_ever(Later(store), ledger)
 
 
 def _ledger(settings: Settings, store: Store) -> Ledger:
