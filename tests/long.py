@@ -7,6 +7,7 @@ A plugin of `tests/conftest.py`, because a conftest further down is not read bef
 from __future__ import annotations
 
 import os
+import random
 import time
 
 import pytest
@@ -48,3 +49,10 @@ def _is_wanted(config: pytest.Config) -> bool:
 def seed() -> int:
     """Where chance begins in a long version."""
     return SEED
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest, seed: int) -> random.Random:
+    """What a drill draws from: by the seed in a long version, and always the same in a short one."""
+    first = seed if request.node.get_closest_marker("chaos") else 0
+    return random.Random(f"{first} {request.node.name}")

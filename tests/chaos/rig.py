@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -19,8 +18,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from services.cli import keyfiles
 from shared.config import Settings
@@ -36,6 +34,7 @@ from shared.storage.definitions import Definitions
 from shared.storage.installations import Installations
 from shared.storage.ledger import Ledger
 from shared.storage.vault import Vault
+from tests.chaos.bot import Bot
 from tests.chaos.server import Server
 from tests.journeys.system import ROOT, free_port
 
@@ -48,69 +47,6 @@ CHAOS: dict[str, Any] = {
     "verify": {"scheme": "none"},
     "identifier": {"extractScript": "parse_json!(.body).team"},
 }
-
-
-class Got(msgspec.Struct, frozen=True):
-    """One event that came to the bot."""
-
-    text: str  # of the webhook that it was made of
-    key: str
-    at: float
-
-
-class Bot:
-    """Answers 200 to every event, after a while if it is told to."""
-
-    def __init__(self) -> None:
-        self.got: list[Got] = []
-        self.delay, self.status = 0.0, 200
-        self.refuses_first = False  # the first attempt of each event
-        self._refused: set[str] = set()
-        self.holds = False  # lets everybody wait, and then answers 503
-        self.asked = 0
-
-    async def start(self) -> str:
-        app = web.Application()
-        app.router.add_post("/{rest:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        self.port = free_port()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        return f"http://127.0.0.1:{self.port}/"
-
-    async def stop(self) -> None:
-        await self._runner.cleanup()
-
-    async def _take(self, request: web.Request) -> web.Response:
-        event = await request.json()
-        text = json.loads(event["payload"]["body"])["text"]
-        self.asked += 1
-        if self.holds:
-            return await self._kept_waiting()
-        await asyncio.sleep(self.delay)
-        key = request.headers["webhook-id"]
-        if self.refuses_first and key not in self._refused:
-            self._refused.add(key)
-            return web.Response(status=503)
-        if self.status == 200:
-            self.got.append(Got(text, key, time.monotonic()))
-        return web.Response(status=self.status)
-
-    async def _kept_waiting(self) -> web.Response:
-        while self.holds:
-            await asyncio.sleep(0.02)
-        return web.Response(status=503)
-
-    def texts(self) -> Counter[str]:
-        """How often each came."""
-        return Counter(one.text for one in self.got)
-
-    def keys_of(self) -> dict[str, set[str]]:
-        """Under which keys each came."""
-        found: dict[str, set[str]] = {}
-        for one in self.got:
-            found.setdefault(one.text, set()).add(one.key)
-        return found
 
 
 class Program:
@@ -178,6 +114,7 @@ class Rig:
         self.bot = Bot()
         self.programs: dict[str, Program] = {}
         self.origins: list[str] = []
+        self.repeated = 0  # requests that had no 2xx, and were sent again
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -238,6 +175,32 @@ class Rig:
         self.origins.append(f"http://127.0.0.1:{port}")
         bind = {"WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}"}
         return self.program(name, module, cwd, **bind, **environ)
+
+    @asynccontextmanager
+    async def sharing_a_port(self, count: int) -> AsyncIterator[list[Program]]:
+        """
+        *count* ingresses on one port, as `waypost up` starts several; the kernel gives each its part.
+
+        Meanwhile who sends knows that port alone, and opens a connection for each request, as providers do.
+        """
+        before, port = (self.origins, self.http), free_port()
+        self.origins = [f"http://127.0.0.1:{port}"]
+        self.http = a_sender(patience=30.0, force_close=True)
+        shared = {
+            "WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}",
+            "WAYPOST_INGRESS_PROCESSES": str(count),
+        }
+        names = [f"ingress-shared-{n}" for n in range(count)]
+        made = [self.program(one, "services.ingress.main", **shared) for one in names]
+        try:
+            for one in made:
+                await one.until_it_said("ingress.started")
+            yield made
+        finally:
+            await self.http.close()
+            self.origins, self.http = before
+            for one in made:
+                await asyncio.to_thread(self.programs.pop(one.name).stop)
 
     def worker(self, name: str, cwd: Path = ROOT, **environ: str) -> Program:
         return self.program(name, "workers.main", cwd, **environ)
@@ -308,6 +271,7 @@ class Rig:
             how["to"] = (crc32(text.encode()) + again) % len(self.origins)
             if await self.send(text, **how) == 200:
                 return time.monotonic()
+            self.repeated += 1
             await asyncio.sleep(min(0.05 * (again + 1), 0.25))
         raise AssertionError(f"{text} was never accepted")
 
@@ -381,9 +345,10 @@ class Rig:
         await redis.publish(keys.key("wake"), "1")
 
 
-def a_sender(patience: float) -> ClientSession:
-    """Many connections, and *patience* seconds until an answer counts as none."""
-    return ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(total=patience))
+def a_sender(patience: float, **connections: Any) -> ClientSession:
+    """Many *connections*, and *patience* seconds until an answer counts as none."""
+    connector = TCPConnector(limit=0, **connections)
+    return ClientSession(connector=connector, timeout=ClientTimeout(total=patience))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -66,10 +67,10 @@ class Scene:
 
 
 async def played(
-    server: Server, prefix: str, seconds: float, lane_of: Callable[[str], str], *, noise: bool
-) -> Scene:
+    server: Server, prefix: str, seconds: float, lane_of: Callable[[str], str],
+    chance: random.Random, *, noise: bool,
+) -> Scene:  # fmt: skip
     """One engine works while everybody sends; who has which lane is for *lane_of* to say."""
-    chance = random.Random(23)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(await connect(server.url))
         scene = Scene(store)
@@ -93,13 +94,17 @@ async def played(
 
 
 @sizes((2.5, 4), (30.0, 2))
-async def test_only_who_sends_fifty_times_as_much_waits(size: tuple[float, int]) -> None:
+async def test_only_who_sends_fifty_times_as_much_waits(
+    size: tuple[float, int], chance: random.Random
+) -> None:
     """Twice as long at most; in the suite, where the hands themselves are busy, less than half of the control."""
     seconds, times = size
+    first = chance.getrandbits(32)
+    again = partial(random.Random, first)
     async with a_server() as server:
-        alone = await played(server, "a", seconds, str, noise=False)
-        fair = await played(server, "f", seconds, str, noise=True)
-        first_come = await played(server, "c", seconds, lambda _: "all", noise=True)
+        alone = await played(server, "a", seconds, str, again(), noise=False)
+        fair = await played(server, "f", seconds, str, again(), noise=True)
+        first_come = await played(server, "c", seconds, lambda _: "all", again(), noise=True)
 
     quiet, beside, control = (one.p99("quiet") for one in (alone, fair, first_come))
     told(

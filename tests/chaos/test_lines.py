@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import signal
 import time
 from collections import Counter
@@ -62,6 +63,11 @@ class Lines(NamedTuple):
     to_bot: Proxy
     to_ingress: Proxy
 
+    def draw_from(self, chance: random.Random) -> None:
+        """What chance decides on them, is decided by this one."""
+        for line in self[1:]:
+            line.chance = chance
+
     def are(self, weather: Weather) -> None:
         """All of them, from now on."""
         for line in self[1:]:
@@ -106,10 +112,11 @@ class TestABadLine:
     @sizes(1.0, 20.0, seconds=300)
     @pytest.mark.parametrize("weather", WEATHERS)
     async def test_loses_nothing_and_doubles_no_accept(
-        self, behind_lines: Lines, weather: str, size: float
+        self, behind_lines: Lines, weather: str, size: float, chance: random.Random
     ) -> None:
         """What comes twice, since the bot's answer was lost, comes under the same key."""
         rig, texts = behind_lines.rig, list[str]()
+        behind_lines.draw_from(chance)
         rig.bot.got.clear()
         before = await stored(rig)
         began = time.monotonic()
@@ -126,7 +133,8 @@ class TestABadLine:
         await rig.is_idle(within=60)
         showed = behind_lines.showed()
 
-        told(f"R10 {weather}", seconds=size, accepted=len(accepted), lost=0,
+        told(f"R10 {weather}", seconds=size, accepted=len(accepted),
+             lost=len(set(accepted) - set(rig.bot.texts())),
              again_under_its_key=len(rig.bot.got) - len(accepted), **showed)  # fmt: skip
         assert {SHOWS[weather]} == set(+showed)
         assert len(accepted) == await stored(rig) - before

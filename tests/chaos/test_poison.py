@@ -99,7 +99,12 @@ async def test_a_poisonous_handler_dies_alone(rig: Rig, kind: str) -> None:
     dead = await rig.store.redis.zrange(keys.key("state", "dead"), 0, -1)
     reason = await rig.store.redis.hget(keys.key("record", dead[-1].decode()), "reason")  # type: ignore[misc]
 
-    told(f"R17 {kind}", beside=len(texts), lost=0, took=f"{took:.1f} s")
+    told(
+        f"R17 {kind}",
+        beside=len(texts),
+        lost=len(set(texts) - set(rig.bot.texts())),
+        took=f"{took:.1f} s",
+    )
     assert dead_before + 1 == len(dead)
     assert reason.startswith(b"its worker stopped without an answer 3 times")
     assert [] == await check(rig.store)

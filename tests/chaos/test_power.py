@@ -90,21 +90,25 @@ class TestATornFile:
     """The last write was cut in the middle, at any byte."""
 
     @sizes(8, 200)
-    async def test_is_read_up_to_the_last_whole_request(self, size: int) -> None:
+    async def test_is_read_up_to_the_last_whole_request(
+        self, size: int, chance: random.Random
+    ) -> None:
         async with a_server() as server:
             async with opened(server) as store:
                 await scene(Bench(store))
-            found = await torn(server, size)
+            found = await torn(server, size, chance)
 
         told("R5", torn=size, contradictions=sum(map(len, found)))
         assert [[]] * size == found
 
-    async def test_would_show_requests_that_are_stored_in_parts(self) -> None:
+    async def test_would_show_requests_that_are_stored_in_parts(
+        self, chance: random.Random
+    ) -> None:
         """The control: each key by a command of its own, as one would without scripts."""
         async with a_server() as server:
             async with opened(server) as store:
                 await in_parts(store)
-            found = await torn(server, 8)
+            found = await torn(server, 8, chance)
 
         assert any(found)
 
@@ -135,17 +139,17 @@ async def in_parts(store: Store) -> None:
         await store.redis.hincrby(keys.key("bytes"), "ready", 4)  # type: ignore[misc]
 
 
-async def torn(server: Server, times: int) -> list[list[str]]:
-    """What the checker says after each of *times* cuts at a byte drawn from the last 64 KB."""
+async def torn(server: Server, times: int, chance: random.Random) -> list[list[str]]:
+    """What the checker says after each of *times* cuts at a byte that *chance* draws from the last 64 KB."""
     server.stop()
     whole, found, began = server.folder / "whole", [], time.monotonic()
     shutil.copytree(server.aof, whole)
-    for seed in range(times):
+    for _ in range(times):
         shutil.rmtree(server.aof)
         shutil.copytree(whole, server.aof)
         last = max(server.aof.glob("*.incr.aof"), key=lambda one: one.stat().st_size)
         size = last.stat().st_size
-        os.truncate(last, size - random.Random(seed).randrange(min(size - 1, 64 << 10)))
+        os.truncate(last, size - chance.randrange(min(size - 1, 64 << 10)))
         await server.start()
         async with opened(server) as store:
             # For the store no time passes: a step that had begun has not hung since the first of the cuts.
