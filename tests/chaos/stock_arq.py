@@ -1,7 +1,7 @@
 """
 arq as it comes, for the controls; a process of its own, since Waypost's worker puts its own class into arq.
 
-`peak PORT WORKERS SLOTS` prints how many jobs ran at the same time; `killed PORT` runs one worker whose job kills it.
+`peak PORT WORKERS SLOTS` prints how many jobs run at the same time; `killed PORT` runs one worker whose job kills it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,16 @@ from arq import func
 from arq.connections import RedisSettings, create_pool
 from arq.worker import Worker
 
-SECONDS = 1.5  # a job takes
+STILL = 1.5  # seconds in which none more is started: so many run at once
 
 
 class Running:
-    now = most = done = 0
+    now = 0
 
 
 async def job(_: dict[str, Any]) -> None:
     Running.now += 1
-    Running.most = max(Running.most, Running.now)
-    await asyncio.sleep(SECONDS)
-    Running.now -= 1
-    Running.done += 1
+    await asyncio.Event().wait()
 
 
 async def deadly(_: dict[str, Any]) -> None:
@@ -44,16 +41,18 @@ def worker(port: int, slots: int, **options: Any) -> Worker:
 
 
 async def peak(port: int, workers: int, slots: int) -> int:
-    """As many jobs as there are slots; how many of them ran at the same time."""
+    """As many jobs as there are slots, and none ends; how many of them run at the same time."""
     pool = await create_pool(RedisSettings(host="127.0.0.1", port=port))
     for n in range(workers * slots):
         await pool.enqueue_job("job", _job_id=f"j{n}")
     running = [asyncio.create_task(worker(port, slots).async_run()) for _ in range(workers)]
-    while Running.done < workers * slots:
-        await asyncio.sleep(0.05)
+    before = -1
+    while before < Running.now or not Running.now:
+        before = Running.now
+        await asyncio.sleep(STILL)
     for one in running:
         one.cancel()
-    return Running.most
+    return Running.now
 
 
 async def killed(port: int) -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from arq.connections import RedisSettings, create_pool
 
 from shared.model.jobs import Claim
@@ -72,14 +71,18 @@ class TestAFleet:
         assert each <= 30
         assert [] == contradictions
 
-    @pytest.mark.chaos
     async def test_of_stock_arq_ends_at_a_hundred(self) -> None:
-        """The control: as many workers and slots, the class that we extend."""
-        async with a_server() as server:
-            found = await stock_arq("peak", server.port, 13, 10)
+        """
+        The control: as many workers and slots, the class that we extend.
 
-        told("R28 stock arq (control)", slots=130, used=int(found))
-        assert 100 >= int(found)
+        A job that runs stays in arq's queue, and a worker reads only the first `queue_read_limit` of it: five times its
+        slots, and at least 100 (https://github.com/python-arq/arq/blob/v0.28.0/arq/worker.py#L252).
+        """
+        async with a_server() as server:
+            found = int(await stock_arq("peak", server.port, 25, 10))
+
+        told("R28 stock arq (control)", slots=250, used=found)
+        assert 90 <= found <= 100
 
 
 class TestAJobThatKillsItsWorker:
