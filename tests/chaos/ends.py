@@ -55,7 +55,7 @@ async def replaced(
 def _newcomers(
     rig: Rig, chance: random.Random, name: str, places: Sequence[str]
 ) -> Iterator[Program]:
-    """Start one more worker at each step; the named place and the so-manieth time at it are for *chance* to draw."""
+    """Start one more worker at each step; *chance* draws the place of every second one, and how often it comes by."""
     for n in count():
         doomed = f"{chance.choice(places)}@{chance.randint(1, 50)}" if places and n % 2 else ""
         yield rig.worker(f"{name}-{n}", WAYPOST_FAILPOINT=doomed)

@@ -117,19 +117,21 @@ class TestAWorkerKilledEverySecond:
 
 
 class TestAnIngressKilledEveryOtherSecond:
-    @sizes(4, 40)
-    async def test_has_stored_all_that_it_answered_2xx(self, rig: Rig, size: int) -> None:
+    @sizes((2, 100), (20, 300))
+    async def test_has_stored_all_that_it_answered_2xx(
+        self, rig: Rig, size: tuple[int, int]
+    ) -> None:
         """Two share a port; the sender repeats the rest, under the same delivery id, and reaches the other one."""
-        repeated = rig.repeated
+        (kills, rate), repeated = size, rig.repeated
         async with rig.sharing_a_port(2) as both:
-            killing = asyncio.create_task(restarted(both, size // 2, every=2.0))
-            accepted = await rig.traffic("r2-", 100, size + 1)
+            killing = asyncio.create_task(restarted(both, kills, every=2.0))
+            accepted = await rig.traffic("r2-", rate, 2 * kills + 1)
             await killing
             through = [one.said("http.answered") for one in both]
         await rig.all_came(accepted)
         came = rig.bot.texts()
 
-        told("R2", killed=size // 2, accepted=len(accepted), lost=len(set(accepted) - set(came)),
+        told("R2", killed=kills, rate=f"{rate}/s", accepted=len(accepted), lost=len(set(accepted) - set(came)),
              doubles=sum(came.values()) - len(came), repeated=rig.repeated - repeated,
              through_each=through)  # fmt: skip
         assert dict.fromkeys(accepted, 1) == came
