@@ -275,12 +275,14 @@ class Rig:
             await asyncio.sleep(min(0.05 * (again + 1), 0.25))
         raise AssertionError(f"{text} was never accepted")
 
-    async def traffic(self, prefix: str, rate: float, seconds: float) -> dict[str, float]:
+    async def traffic(
+        self, prefix: str, rate: float, seconds: float, **how: Any
+    ) -> dict[str, float]:
         """*rate* webhooks a second, each until it is accepted; returns when each was."""
         began, tasks = time.monotonic(), {}
         for n in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, began + n / rate - time.monotonic()))
-            tasks[f"{prefix}{n}"] = asyncio.create_task(self.insist(f"{prefix}{n}"))
+            tasks[f"{prefix}{n}"] = asyncio.create_task(self.insist(f"{prefix}{n}", **how))
         return {text: await task for text, task in tasks.items()}
 
     # ── What came of it ──

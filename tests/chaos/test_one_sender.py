@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.integrations.definition import decode
+from shared.storage.ledger_check import check
 from tests.chaos.numbers import told
 from tests.chaos.rig import CHAOS, Rig, a_rig
 
@@ -27,6 +28,9 @@ async def test_cannot_shut_the_door_for_others() -> None:
         await rig.all_came([*accepted, *(f"quiet{n}" for n in range(5))])
         await rig.is_idle()
         again = await rig.send("loud again")
+        await rig.all_came(["loud again"])
+        await rig.is_idle()
+        assert [] == await check(rig.store)
 
     told("one sender", sent=FLOOD, may_be_open=MOST, accepted=len(accepted))
     assert [200] * (MOST // 2) + [503] * (FLOOD - MOST // 2) == [status for status, _ in flood]
@@ -51,5 +55,6 @@ async def test_would_shut_it_without_lanes() -> None:
         for n in range(FLOOD):
             await rig.send(f"loud{n}")
         quiet = [await rig.send(f"quiet{n}") for n in range(5)]
+        assert [] == await check(rig.store)
 
     assert [503] * 5 == quiet

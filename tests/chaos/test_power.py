@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ from shared.storage.ledger_check import check
 from shared.storage.rewrites import without_rewrites
 from tests.chaos.numbers import told
 from tests.chaos.pressure import Pressure, ledger_on
+from tests.chaos.rig import a_rig
 from tests.chaos.server import Server, a_server, opened, until
 from tests.chaos.sizes import sizes
 from tests.contracts.ledger_builders import Bench
@@ -174,16 +176,36 @@ class TestAFullDisk:
         told("R6", acknowledged=len(pressure.acknowledged), lost=len(lost))
         assert ([], []) == (lost, sound)
 
-    async def test_would_be_seen_to_lose_without_a_file(self) -> None:
-        """The control: a store without an append-only file."""
-        async with a_server(appendonly="no") as server:
-            pressure = Pressure()
-            async with opened(server) as store, pressure.on(ledger_on(store)):
-                await pressure.until(300)
-                server.kill()
-            await server.start()
-            async with opened(server) as store:
-                assert len(pressure.acknowledged) == len(await pressure.missing(store))
+    async def test_would_lose_what_is_answered_before_it_is_written(self) -> None:
+        """The control: an ingress that says yes first, beside one of ours."""
+        async with a_rig(workers=0) as rig:
+            hasty = rig.ingress("ingress-hasty", "tests.chaos.hasty")
+            await hasty.until_it_said("ingress.started")
+            first = [await rig.send(f"r6-{to}", to=to) for to in (0, 1)]  # they know the door
+            await filled(rig.server)
+            ours = await asyncio.gather(*(rig.send(f"r6-ours-{n}", to=0) for n in range(10)))
+            theirs = [await rig.send(f"r6-hasty-{n}", to=1) for n in range(10)]
+            hasty.kill()
+            rig.server.largest_file = -1
+            await rig.server.start()
+            stored = await of_doors(rig.server)
+        accepted = [*first, *ours, *theirs].count(200)
+
+        told(
+            "R6 answered before it is written (control)",
+            accepted=accepted,
+            lost=accepted - stored,
+        )
+        assert ([200] * 2, [503] * 10, [200] * 10) == (first, ours, theirs)
+        assert 1 == stored  # the first one of ours
+
+
+async def of_doors(server: Server) -> int:
+    """How many records came by an ingress, and not by a `Pressure`."""
+    async with opened(server) as store:
+        ids = await store.redis.zrange(keys.key("state", "ready"), 0, -1)
+        found = [await ledger_on(store).show(id.decode()) for id in ids]
+    return sum(one is not None and one.integration == "chaos" for one in found)
 
 
 async def filled(server: Server) -> Pressure:

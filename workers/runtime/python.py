@@ -115,7 +115,8 @@ async def _ran(function: Any, owner: Installed, what: str, given: tuple[Any, ...
             raise HandlerBroke(f"{what} of {name} took longer than {limit:g} seconds") from None
         # Somebody else's code: its bug ends in a retry of this delivery, never in the worker.
         log.exception("handler.failed", integration=name, handler=what)
-        raise HandlerBroke(f"{what} of {name} failed: {error}") from error
+        why = str(error) or type(error).__name__  # MemoryError says nothing
+        raise HandlerBroke(f"{what} of {name} failed: {why}") from error
 
 
 @cache
