@@ -23,7 +23,7 @@ from bench.parts.growth import growth
 from bench.parts.whole import whole
 from bench.parts.worker import work
 from bench.plan import QUICK, Plan
-from bench.programs import HERE, ROOT, Failed
+from bench.programs import HERE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +43,18 @@ def main() -> None:
     else:
         sys.stdout.buffer.write(_json(found))
     print(report.document(found).partition("## The machine")[0], file=sys.stderr)
+    if "failed" in found:
+        sys.exit(f"failed: {', '.join(found['failed'])}")
 
 
 def measured(plan: Plan, parts: list[str]) -> dict[str, Any]:
-    """The results of *parts*; one that fails says why and leaves the others."""
+    """The results of *parts*; one that fails says why, is named, and leaves the others."""
     found: dict[str, Any] = {"machine": machine(), "quick": plan.scale < 1}
     for name in parts:
-        try:
+        with plan.peer(name):
             found[name] = PARTS[name](plan)
-        except Failed as error:
-            plan.say(f"{name} failed: {error}")
+    if plan.failed:
+        found["failed"] = list(dict.fromkeys(plan.failed))
     return found
 
 
@@ -72,7 +74,7 @@ def _plan(asked: argparse.Namespace) -> Plan:
     plan = QUICK if asked.quick else Plan()
     delay = plan.fsync_delay if asked.fsync_delay is None else asked.fsync_delay
     return msgspec.structs.replace(
-        plan, began=time.monotonic(), peers=not asked.alone, fsync_delay=delay
+        plan, began=time.monotonic(), peers=not asked.alone, fsync_delay=delay, failed=[]
     )
 
 

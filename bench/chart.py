@@ -16,7 +16,7 @@ INK, QUIET, OURS, THEIRS = "#1f2430", "#667085", "#2f6f4f", "#b8c0cc"
 PANELS = (
     ("accept", "of", "perSecond", "Durable accepts per second, one core", 1),
     ("worker", "of", "perSecond", "No-op jobs per second, one core", 1),
-    ("worker", "at50", "p50Ms", "From stored to started at 50 a second, p50 in ms (less is better)", 2),
+    ("worker", "receivedAt50", "p50Ms", "From received to started at 50 a second, p50 in ms (less is better)", 2),
     ("whole", "of", "perSecond", "The whole way, request to bot, events per second, two cores", 1),
     ("whole", "of", "cpuUs", "Processor per event on the whole way, µs (less is better)", 1),
 )  # fmt: skip
@@ -26,8 +26,8 @@ def svg(found: dict[str, Any]) -> str:
     """All panels whose part was measured."""
     parts, top = [], 20
     for part, table, figure, title, digits in PANELS:
-        if part in found:
-            rows = {name: row[figure] for name, row in found[part][table].items()}
+        rows = {name: row[figure] for name, row in found.get(part, {}).get(table, {}).items()}
+        if rows:
             drawn, top = _bars(title, rows, top, digits - 1)
             parts += drawn
     if "growth" in found:
@@ -61,7 +61,14 @@ def _depths(depths: dict[str, dict[str, float]], top: int) -> tuple[list[str], i
     """What accepting, claiming and settling cost the server as the queue grows, a group of bars per depth."""
     colours = {"acceptUs": "#2f6f4f", "claimUs": "#6fa287", "settleUs": "#b4cfc1"}
     most = max(row[name] for row in depths.values() for name in colours)
-    parts = [_text(20, top + 16, "Server time per record as the queue grows, µs", weight=600)]
+    parts = [
+        _text(
+            20,
+            top + 16,
+            "Server time in the script, per record, as the queue grows, µs",
+            weight=600,
+        )
+    ]
     width = (WIDTH - LEFT - 40) / len(depths)
     for n, (depth, row) in enumerate(depths.items()):
         x = LEFT + n * width

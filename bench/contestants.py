@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from bench.peers import node_of_peers, python_of_peers
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WAYPOST, BARE, ARQ, BULLMQ = "Waypost", "bare aiohttp 204", "aiohttp + arq", "fastify + BullMQ"
 TUNED_ARQ, SAQ, STREAQ, QUEUE = "arq, tuned", "saq", "streaq", "BullMQ"
+# Which door tells a queue's jobs when their requests came.
+DOOR_OF = {WAYPOST: WAYPOST, QUEUE: BULLMQ}
 PATHS = {WAYPOST: "/integration/global/bench"}
 
 
@@ -62,13 +64,14 @@ def bullmq(*args: str) -> list[str]:
 
 @contextmanager
 def ingress(
-    name: str, server: Server, core: int | None = FIRST
+    name: str, server: Server, core: int | None = FIRST, processes: int = 1
 ) -> Iterator[tuple[Program, int, str]]:
-    """The door of a contender, answering; its port, and the path to call."""
+    """The door of a contender, answering, its port and the path to call; only Waypost's has several *processes*."""
     port = free_port()
     env = environment(server) | {
         "BENCH_PORT": str(port),
         "WAYPOST_INGRESS_BIND": f"127.0.0.1:{port}",
+        "WAYPOST_INGRESS_PROCESSES": str(processes),
     }
     log = server.folder / "ingress.log"
     command = {
@@ -79,7 +82,10 @@ def ingress(
     }[name]
     if name == WAYPOST:
         set_up(server)
-    with running(command, core=core, env=env, log=log) as program:
+    with ExitStack() as stack:
+        for _ in range(processes - 1):
+            stack.enter_context(running(command, core=core, env=env, log=log))
+        program = stack.enter_context(running(command, core=core, env=env, log=log))
         program.answers(port)
         yield program, port, PATHS.get(name, "/hooks")
 

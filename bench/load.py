@@ -35,7 +35,13 @@ def closed(
     }  # fmt: skip
     command = _wrk(port, callers, seconds) if shutil.which("wrk") else python("callers")
     printed = finished(command, core=SECOND, env=env, log=_log(), seconds=seconds + 20)
-    found: dict[str, Any] = json.loads(printed[printed.index("{") :])
+    return figure(json.loads(printed[printed.index("{") :]))
+
+
+def figure(found: dict[str, Any]) -> dict[str, Any]:
+    """What the callers tell, with the answers a second; raises `Failed` where that would be no figure."""
+    if found["broken"]:
+        raise Failed(f"{found['broken']} connections broke or waited too long: {found}")
     if not found["requests"] or found["refused"] > found["requests"] / 2:
         raise Failed(f"the callers were refused: {found}")
     answered = found["requests"] - found["refused"]

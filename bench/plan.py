@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from bench.programs import Failed
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Plan(Struct, frozen=True, kw_only=True):
     """The size of one run."""
 
-    rounds: int = 2  # each contender takes its turn so often; the median counts
+    rounds: int = 3  # each contender takes its turn so often; the median counts
     seconds: float = 4.0  # of one closed loop
     warm: float = 1.0
     scale: float = 1.0  # of the counts of jobs
@@ -27,6 +28,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     fsync_delay: float = 2.0  # ms of the slow disk; 0: without
     peers: bool = True
     began: float = 0.0
+    failed: list[str] = msgspec.field(default_factory=list)  # parts and contenders, by name
 
     def say(self, what: str) -> None:
         """Show how far it is."""
@@ -34,11 +36,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @contextmanager
     def peer(self, name: str) -> Iterator[None]:
-        """One contender's turn: a peer that fails is left out, and the rest goes on."""
+        """One contender's turn, or one part: if it fails it is left out and named, and the rest goes on."""
         try:
             yield
         except Failed as error:
             self.say(f"{name} is left out: {error}")
+            self.failed.append(name)
 
     def count(self, usual: int, at_least: int = 500) -> int:
         """A count of jobs in this run's size, in hundreds."""

@@ -98,6 +98,15 @@ class Program:
         if self.process.stdout:
             self.process.stdout.close()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It and its children do nothing during one block."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+
     def last_words(self) -> str:
         """The end of what it wrote to its log."""
         return self._log.read_text(errors="replace")[-1500:]

@@ -31,12 +31,19 @@ they are left out), sends with `wrk` where it is installed, and delays fsync by 
   ledger, metrics and a log line per request; the bare aiohttp answers 204 and does nothing, not even read the body.
 * **Workers**: one process on one core, 100 jobs at a time, jobs that do nothing. arq is tuned as far as its settings go
   (poll 0.01 s, no results, no log, orjson, uvloop). Commands are counted by the server, those inside scripts included.
+  Received to started: Waypost and BullMQ get requests through their doors (the real ingress, fastify), and the time
+  counts from where the door stamps the request; arq, saq and streaq have none here, and it counts from where the producer
+  makes the job, which spares them the door. Door or producer is on the server's core. At half of the capacity all start
+  in a producer.
 * **The whole way**: nothing pinned. A signed request comes to the global webhook, is stored, verified, its workspace found
   by a VRL script, routed and put into the bot's stream. The peer's worker verifies, parses, looks up and stores the same,
   in JavaScript without a sandbox. Delays are told from when a request should have been sent (Poisson arrivals), until the
   bot has read the event.
-* **Growth**: the server's own time per record in batches of 64, while so many requests with incompressible bodies of 2 KB
-  wait, each the median of 15 looks; memory is the server's `used_memory`.
+* **Growth**: the server's time in the script, per record, in batches of 64, while so many requests with incompressible
+  bodies of 2 KB wait, each the median of 15 looks; reading the call and writing to disk come on top. Memory is the
+  server's `used_memory`.
+* **A script and a signature**: the same request four ways, by turns, through one worker in each round; a cost is the median
+  of the rounds' differences, and none is told where these lie further apart than that.
 
 What it does not show: TLS, a network between the parts, power cuts (see the reliability drills), other people's disks. The
 callers share a core with the server, so a door's figure is bounded by that core too.
@@ -60,6 +67,8 @@ def document(found: Found) -> str:
 def _warnings(found: Found) -> list[str]:
     """What takes weight off the figures."""
     told = []
+    if failed := found.get("failed"):
+        told.append(f"**Failed, and so left out or incomplete: {', '.join(failed)}.**\n")
     if found.get("quick"):
         told.append("**This was a quick look** (`--quick`), a tenth of a whole run.\n")
     if found["machine"]["loadAverage"] > 1:
@@ -69,7 +78,7 @@ def _warnings(found: Found) -> list[str]:
 
 def _bars(found: Found) -> str:
     rows = [
-        (bar.what, bar.bound, f"{value:g}", "yes" if bar.met(value) else "**no**")
+        (bar.what, bar.bound, bar.told(value), "yes" if bar.met(value) else "**no**")
         for bar, value in kept(found)
     ]
     return "## What it must show\n\n" + table(("", "wanted", "measured", "met"), rows)
@@ -94,6 +103,12 @@ def _accept(part: Found) -> str:
             f"\nWith an fsync that takes {slow['fsyncDelayMs']:g} ms longer, {slow['callers']} callers:\n\n"
             + _doors(slow["of"])
         )
+    if several := part.get("processes"):
+        rows = [
+            (n, f"{r['perSecond']:,.0f}", r["p50Ms"], r["p99Ms"]) for n, r in several.items()
+        ]
+        text += "\nWaypost in several processes on one port, sharing all cores with the server and the callers:\n\n"
+        text += table(("processes", "accepts/s", "p50 ms", "p99 ms"), rows)
     return text
 
 
@@ -108,21 +123,30 @@ def _doors(rows: Mapping[str, Any]) -> str:
 
 
 def _worker(part: Found) -> str:
-    half = part["atHalf"]
+    soon, half = part.get("receivedAt50", {}), part["atHalf"]
     rows = (
         (
             name, f"{r['perSecond']:,.0f}", r["cpuUs"], r["storeCpuUs"], r["commands"],
-            _pair(part["at50"].get(name)), _pair(half.get(name)),
+            _pair(soon.get(name)) or "not measured", _pair(half.get(name)),
         )
         for name, r in part["of"].items()
     )  # fmt: skip
     slots = part["slots"]
     return (
         "## Workers: jobs that do nothing\n\n"
-        + table(("", "jobs/s", "worker µs each", "server µs each", "commands each", "start after, at 50/s: p50 / p99 ms", "at half its capacity"), rows)
+        + table(("", "jobs/s", "worker µs each", "server µs each", "commands each", "received to started, at 50/s: p50 / p99 ms", "made to started, at half its capacity"), rows)
         + f"\nAn idle Waypost worker takes {part['idleCpuPercent']} % of a core. {slots['workers']} workers × 10 slots had "
-        f"{slots['busy']} of {slots['slots']} busy at once.\n"
+        f"{slots['busy']} of {slots['slots']} busy at once{_of_arq(slots)}.\n"
     )  # fmt: skip
+
+
+def _of_arq(slots: Mapping[str, int]) -> str:
+    busy = slots.get("busyOfArq")
+    return (
+        f", those of arq {busy}: each of its workers looks at the same first hundred jobs"
+        if busy
+        else ""
+    )
 
 
 def _whole(part: Found) -> str:
@@ -184,7 +208,7 @@ def _growth(part: Found) -> str:
             for n, r in part["bodies"].items()
         ),
     )  # fmt: skip
-    return f"## Growth\n\n{depth}\n{workers}\n{lanes}\n{bodies}"
+    return f"## Growth\n\nThe server's time in the script, per record:\n\n{depth}\n{workers}\n{lanes}\n{bodies}"
 
 
 def _costs(part: Found) -> str:
@@ -198,8 +222,16 @@ def _costs(part: Found) -> str:
             ("the request has", "carried/s", "worker µs each", "of it in script processes"),
             rows,
         )
-        + f"\nA signature costs {part['signatureUs']} µs, a script and its routing {part['scriptUs']} µs.\n"
+        + f"\nA signature{_cost(part, 'signature')}, a script and its routing{_cost(part, 'script')}.\n"
     )
+
+
+def _cost(part: Found, name: str) -> str:
+    spread, figure = part.get("spreadUs", {}).get(name), part[f"{name}Us"]
+    if figure is not None and figure > 0:
+        return f" costs {figure} µs"
+    told = "one round" if spread is None else f"spread {spread} µs"
+    return f": not measurable on this machine ({told})"
 
 
 def _pair(row: Mapping[str, float] | None) -> str:

@@ -21,8 +21,9 @@ async function ingress() {
   fastify.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => done(null, body));
   fastify.get("/health", async () => "ok");
   fastify.post("/*", async (request, reply) => {
+    const at = precise();
     const { method, url, headers, body } = request;
-    await queue.add("webhook", { method, url, headers, body: body.toString(), at: precise() },
+    await queue.add("webhook", { method, url, headers, body: body.toString(), at },
       { ...options, jobId: headers["x-delivery"] });
     reply.code(202).send();
   });

@@ -57,26 +57,24 @@ async def produce() -> None:
 
 
 async def noop(ctx: dict[str, Any], sent_at: float, _: str) -> None:
-    """Do nothing; be counted."""
+    """Do nothing, or hold a slot for BENCH_HOLD seconds; be counted."""
+    if hold := os.environ.get("BENCH_HOLD"):
+        await asyncio.sleep(float(hold))
     ctx["meter"].started(sent_at)
-
-
-async def hold(_: dict[str, Any], __: float, ___: str) -> None:
-    """Hold a slot."""
-    await asyncio.sleep(2)
 
 
 async def _start(ctx: dict[str, Any]) -> None:
     ctx["meter"] = Meter()
+    await ctx["redis"].incr("bench:workers")
 
 
 class Tuned:
     """arq's settings at their best: small poll, many jobs, no results, no log, orjson."""
 
-    functions: ClassVar = [noop, hold]
+    functions: ClassVar = [noop]
     on_startup = _start
     redis_settings = SETTINGS
-    max_jobs = 100
+    max_jobs = int(os.environ.get("BENCH_SLOTS", "100"))
     poll_delay = 0.01
     keep_result = 0
     log_results = False

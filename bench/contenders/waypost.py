@@ -78,8 +78,8 @@ def counting() -> dict[str, Any]:
 
     async def noop(claim: Claim, _: Tools) -> Outcome:
         raw = msgspec.msgpack.decode(claim.body, type=RawRequest)
-        if os.environ.get("BENCH_HOLD"):
-            await asyncio.sleep(3)
+        if hold := os.environ.get("BENCH_HOLD"):
+            await asyncio.sleep(float(hold))
         meter.started(raw.received_at)
         return Done()
 

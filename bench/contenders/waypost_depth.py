@@ -53,7 +53,7 @@ async def fill(ledger: Ledger, count: int) -> None:
 
 
 async def probe(store: Store, ledger: Ledger) -> dict[str, float]:
-    """Microseconds of the server per record, for each of the three."""
+    """Microseconds in the server's script per record, for each of the three."""
     found, claims = {}, []
     await store.redis.config_resetstat()
     for _ in range(TIMES):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from bench.contestants import BARE, doors, ingress
+from bench.contestants import BARE, WAYPOST, doors, ingress
 from bench.load import closed
 from bench.plan import middle
 from bench.store import can_delay, store
@@ -12,11 +13,15 @@ from bench.store import can_delay, store
 if TYPE_CHECKING:
     from bench.plan import Plan
 
+CALLERS, PROCESSES = 32, (1, 2)
+UNTIL_ALL_LISTEN = 1.0  # seconds; one that listens on a shared port does not tell of the others
+
 
 def accept(plan: Plan) -> dict[str, Any]:
     """Side by side, in rounds; of each figure the median."""
     found: dict[str, Any] = {
-        "callers": 32, "bodyBytes": 1024, "of": _rounds(plan, doors(plan), 0.0, 32),
+        "callers": CALLERS, "bodyBytes": 1024, "of": _rounds(plan, doors(plan), 0.0, CALLERS),
+        "processes": _processes(plan),
     }  # fmt: skip
     if plan.fsync_delay and can_delay():
         names = [name for name in doors(plan) if name != BARE]
@@ -38,6 +43,28 @@ def _rounds(
             with plan.peer(name):
                 taken[name].append(_one(plan, name, delay_ms, callers))
     return {name: middle(rows) for name, rows in taken.items() if rows}
+
+
+def _processes(plan: Plan) -> dict[str, dict[str, float]]:
+    """One and two of Waypost's ingresses on one port, by turns; they and the server go on any core."""
+    taken: dict[int, list[dict[str, float]]] = {count: [] for count in PROCESSES}
+    for number in range(1, plan.rounds + 1):
+        for count, rows in taken.items():
+            plan.say(f"accept: {WAYPOST} in {count} processes, not pinned, round {number}")
+            with plan.peer(f"{WAYPOST} in {count} processes"):
+                rows.append(_unpinned(plan, count))
+    return {str(count): middle(rows) for count, rows in taken.items() if rows}
+
+
+def _unpinned(plan: Plan, count: int) -> dict[str, float]:
+    with (
+        store(core=None) as server,
+        ingress(WAYPOST, server, core=None, processes=count) as (_, port, path),
+    ):
+        time.sleep(UNTIL_ALL_LISTEN)
+        closed(port, path, callers=CALLERS, seconds=plan.warm)
+        found = closed(port, path, callers=CALLERS, seconds=plan.seconds)
+    return {name: found[name] for name in ("perSecond", "p50Ms", "p99Ms")}
 
 
 def _one(plan: Plan, name: str, delay_ms: float, callers: int) -> dict[str, float]:
