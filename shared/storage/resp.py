@@ -38,8 +38,7 @@ class RespConnection:
 
     async def start(self) -> None:
         """Connect once, or raise `SetupFailed` (refused rights) or `StoreUnavailable`; from then on stay connected."""
-        self._wire = await self._connected()
-        self._is_up.set()
+        self._take(await self._connected())
         self._keeper = asyncio.create_task(self._keep(), name="resp-connection")
 
     async def close(self) -> None:
@@ -81,13 +80,17 @@ class RespConnection:
                 f"no connection to {self.address.place}; nothing was sent"
             ) from None
 
+    def _take(self, wire: Wire) -> None:
+        """Call over *wire* as long as it is there: whoever calls again when it is lost waits for the next one."""
+        self._wire = wire
+        self._is_up.set()
+        wire.lost.add_done_callback(lambda _: self._is_up.clear())
+
     async def _keep(self) -> None:
         while True:
             assert self._wire is not None
             await asyncio.shield(self._wire.lost)
-            self._is_up.clear()
-            self._wire = await self._reconnected()
-            self._is_up.set()
+            self._take(await self._reconnected())
 
     async def _reconnected(self) -> Wire:
         pause = 0.02

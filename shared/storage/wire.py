@@ -91,6 +91,8 @@ class Wire(asyncio.Protocol):
         """Asyncio's word that it is gone; everybody who waits is told."""
         if self._watch is not None:
             self._watch.cancel()
+        if not self.lost.done():  # before those hear of it who may call again at once
+            self.lost.set_result(exc)
         for reply, _ in self._unanswered:
             if not reply.done():
                 reply.set_exception(
@@ -98,8 +100,6 @@ class Wire(asyncio.Protocol):
                 )
         self._unanswered.clear()
         self._unsent.clear()
-        if not self.lost.done():
-            self.lost.set_result(exc)
 
     def close(self) -> None:
         """Let go of the socket; what was not answered fails."""

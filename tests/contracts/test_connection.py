@@ -115,6 +115,18 @@ class TestTheNarrowConnection:
         assert "outcome unknown" in str(results[0])
         assert b"PONG" == await store.resp.call("PING")
 
+    async def test_a_call_that_is_made_again_at_once_waits_for_the_next_connection(
+        self, store: Store
+    ) -> None:
+        """As the door does with what it accepts, and in the same turn of the loop."""
+        me = await store.resp.call("CLIENT", "ID")
+        killed = asyncio.create_task(store.redis.execute_command("CLIENT", "KILL", "ID", me))
+        with pytest.raises(StoreUnavailable, match="outcome unknown"):
+            await store.resp.call("BLPOP", "nothing", 0)
+
+        assert b"PONG" == await store.resp.call("PING")
+        await killed
+
     async def test_a_store_that_says_nothing_is_given_up_at_the_deadline(self) -> None:
         async with a_server(b"+PONG\r\n") as url:
             silent = RespConnection(url, deadline=0.1)
