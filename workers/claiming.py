@@ -26,7 +26,7 @@ class Claiming:
         self._asked = 0  # slots that claims under way may fill
         self._under_way = self._failures = 0
         self._is_woken, self._is_plenty = True, False
-        self._is_put_off = False
+        self._is_put_off = self._is_trying = False
         self._begun, self._due, self._not_before = -DISTANCE, float("inf"), 0.0
         self._few_since: float | None = None
 
@@ -48,6 +48,9 @@ class Claiming:
 
     def wait(self, now: float, working: int, held: int) -> float | None:
         """Seconds until it is time to claim; 0 is now, None only after news."""
+        self._is_trying = self._is_trying and held > 0
+        if self._is_trying:
+            return None
         if now >= self._due or (self._is_put_off and not held):
             self._is_woken = True
         if not self._is_woken and not self._is_plenty:
@@ -98,8 +101,8 @@ class Claiming:
         self._due = now + (longest if pause is None else min(pause, longest))
 
     def put_off(self) -> None:
-        """What was found is tried alone: what else is ready was left, and is asked for when nothing is in hand."""
-        self._is_put_off = True
+        """What was found, and is about to start, is tried alone: what else is ready is asked for when it has ended."""
+        self._is_put_off = self._is_trying = True
 
     def started(self) -> None:
         """One of those that were found has taken its slot."""

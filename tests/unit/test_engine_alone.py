@@ -94,3 +94,21 @@ async def test_what_was_left_meanwhile_is_asked_for_when_it_has_ended() -> None:
         jobs.end_all()
 
     assert [True] == leases.asked_alone[asked:][:1]
+
+
+async def test_nothing_is_begun_beside_it_whatever_news_come() -> None:
+    """That may stop the worker too, and what is tried for the last time would be dead of it."""
+    leases, jobs = WithSuspects(), Jobs()
+    async with working(an_engine(leases, jobs.carry)):
+        await asyncio.sleep(0.02)  # it has heard that there is nothing
+        leases.suspects.append(a_claim("req_1", crashes=2))
+        leases.tell_news()
+        await jobs.until(begun=1)
+        leases.put(a_claim("req_2"))
+        await asyncio.sleep(0.02)  # longer than the distance of two claims
+        beside = list(jobs.begun)
+        jobs.end_all()
+        await jobs.until(begun=2)
+        jobs.end_all()
+
+    assert [("req_1", 1)] == beside
