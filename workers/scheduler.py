@@ -102,12 +102,21 @@ async def tell_for_ever(later: HoldsBack, ledger: Accepts) -> None:
 
 
 async def tell_due(later: HoldsBack, ledger: Accepts) -> int:
-    """Put every event whose time has come on its way; what the queue cannot take stays due. Returns how many."""
-    told = 0
+    """
+    Put every event whose time has come on its way; returns how many.
+
+    What the queue cannot take stays due, and so does all of an installation that has its share of it, in its order.
+    """
+    told, crowded = 0, set[str]()
     for event in await later.due():
+        if event.webhook_id in crowded:
+            continue
         (stored,) = await ledger.accept([accept_of(event, delivery_id_of(event.id))])
-        if stored.status == "full":
+        if stored.is_crowded:
+            crowded.add(event.webhook_id)
+        elif stored.status == "full":
             break
-        await later.gone(event)
-        told += 1
+        else:
+            await later.gone(event)
+            told += 1
     return told

@@ -1,4 +1,4 @@
-"""Registrations that come again are asked for once each time, and what cannot be stored stays due."""
+"""Registrations that come again are asked for once each time, events are told, and what cannot be stored stays due."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from shared.model.events import Event
 from shared.model.installations import Installation
 from shared.model.jobs import Accept, Accepted
-from tests.contracts.storage_builders import an_installation
-from workers.scheduler import register_due
+from tests.contracts.storage_builders import an_event, an_installation
+from workers.scheduler import register_due, tell_due
 
 
 class FakeSchedule:
@@ -33,14 +34,25 @@ class FakeInstallations:
 
 
 class FakeLedger:
-    def __init__(self, *, full: bool = False) -> None:
-        self.full, self.stored = full, dict[str, Accept]()
+    def __init__(self, *, full: bool = False, crowded: str = "") -> None:
+        self.full, self.crowded, self.stored = full, crowded, dict[str, Accept]()
 
     async def accept(self, accepts: Sequence[Accept]) -> list[Accepted]:
-        if self.full:
-            return [Accepted(status="full", id="") for _ in accepts]
+        if self.full or self.crowded in {one.lane for one in accepts}:
+            return [Accepted(status="full", id="", is_crowded=not self.full) for _ in accepts]
         self.stored |= {one.id: one for one in accepts}
         return [Accepted(status="stored", id=one.id) for one in accepts]
+
+
+class FakeLater:
+    def __init__(self, *held: Event) -> None:
+        self.held = list(held)
+
+    async def due(self, most: int = 100) -> Sequence[Event]:
+        return self.held[:most]
+
+    async def gone(self, event: Event) -> None:
+        self.held.remove(event)
 
 
 ONE = an_installation(webhook_id="w1")
@@ -81,3 +93,12 @@ async def test_a_disabled_installation_lets_its_time_pass() -> None:
 
     assert 0 == await register_due(schedule, FakeInstallations(disabled), ledger)
     assert ({}, []) == (ledger.stored, schedule.times)
+
+
+async def test_an_installation_that_has_its_share_of_the_queue_holds_up_no_others() -> None:
+    loud, quiet = [an_event(n, webhook_id="loud") for n in (1, 2)], an_event(3, webhook_id="w1")
+    later, ledger = FakeLater(*loud, quiet), FakeLedger(crowded="loud")
+
+    assert 1 == await tell_due(later, ledger)
+    assert ["dlv_3"] == list(ledger.stored)
+    assert loud == later.held
