@@ -43,11 +43,12 @@ class Settler:
         return await self._group.commit(ending)
 
     async def _write(self, endings: list[Ending]) -> list[bool]:
-        """Repeating is safe, and what is done need not be done again."""
-        self.before(endings)
+        """Repeating is safe, and what is done need not be done again; it is told each time, for the claim behind it."""
         for pause in PAUSES:
+            self.before(endings)
             try:
                 return await self._ledger.settle(endings)
             except StoreUnavailable:
                 await asyncio.sleep(pause)
+        self.before(endings)
         return await self._ledger.settle(endings)

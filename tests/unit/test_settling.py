@@ -105,6 +105,18 @@ async def test_an_ending_outlives_a_short_absence_of_the_store(ledger: SlowLedge
     assert [["req_0", "req_1"]] * 4 == ledger.calls
 
 
+async def test_each_writing_is_told_before_it(ledger: SlowLedger) -> None:
+    """A claim that left with one that failed has not heard when what waits is due; the next one will."""
+    settler, told = Settler(ledger), list[int]()
+    settler.before = lambda _: told.append(len(ledger.calls))
+    ledger.failures = [StoreUnavailable("gone")] * 3
+    (task,) = await _settle(settler, 0)
+    ledger.may_answer.set()
+    await task
+
+    assert [0, 1, 2, 3] == told
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable("gone"), CommandRefused("NOPERM no")])
 async def test_a_store_that_stays_away_is_everyones_error(
     ledger: SlowLedger, error: Exception
