@@ -10,6 +10,7 @@ import structlog
 
 from shared.errors import StoreUnavailable
 from shared.model.requests import Reply, ReplyAddress, ReplyMessage
+from shared.programs import kept_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ class Inbox:
 
     def start(self) -> None:
         """Begin to listen, and go on after every break."""
-        self._listener = asyncio.create_task(self._listen())
+        self._listener = asyncio.create_task(kept_up(self._listen))
 
     async def close(self) -> None:
         """Stop."""

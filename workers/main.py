@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import arq.worker
@@ -23,7 +24,7 @@ from shared.failpoints import FailPoints
 from shared.fastloop import leave_what_is_there, use_fast_loop
 from shared.metrics import Metrics, last_told
 from shared.model.requests import WhoWaits
-from shared.programs import ended
+from shared.programs import ended, kept_up
 from shared.secret import KeyRing, SealingKey
 from shared.storage import keys
 from shared.storage.bots import Bots, Events
@@ -65,7 +66,7 @@ from workers.upkeep import look_after_for_ever
 from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from shared.model.jobs import Claim
     from shared.model.outcomes import Outcome
@@ -105,11 +106,9 @@ async def start(ctx: dict[str, Any]) -> None:
         watchdog = Watchdog(asyncio.get_running_loop())
         watchdog.start()
         stack.callback(watchdog.stop)
-        for work in (
-            *_upkeep(settings, store, ledger, tools),
-            metrics.tell_for_ever(measured.add),
-        ):
-            stack.callback(asyncio.create_task(work).cancel)
+        telling: Callable[[], Awaitable[None]] = partial(metrics.tell_for_ever, measured.add)
+        for work in (*_upkeep(settings, store, ledger, tools), telling):
+            stack.callback(asyncio.create_task(kept_up(work)).cancel)
         await _tell_promise(store)
         ctx["stack"] = stack.pop_all()
     leave_what_is_there()
@@ -134,14 +133,14 @@ def _journey(tools: Tools, settler: Settler, measures: Measures) -> Journey:
 
 def _upkeep(
     settings: Settings, store: Store, ledger: Ledger, tools: Tools
-) -> Iterable[Coroutine[Any, Any, None]]:
+) -> Iterable[Callable[[], Awaitable[None]]]:
     """What a worker does beside its jobs, for as long as it runs."""
-    yield sweep_for_ever(settings.retention, ledger, Events(store))
-    yield tools.gates.follow()
-    yield tools.slots.follow()
-    yield look_after_for_ever(tools)
-    yield schedule_for_ever(Schedule(store), tools.installations, ledger)
-    yield tell_for_ever(Later(store), ledger)
+    yield partial(sweep_for_ever, settings.retention, ledger, Events(store))
+    yield tools.gates.follow
+    yield tools.slots.follow
+    yield partial(look_after_for_ever, tools)
+    yield partial(schedule_for_ever, Schedule(store), tools.installations, ledger)
+    yield partial(tell_for_ever, Later(store), ledger)
 
 
 def _ledger(settings: Settings, store: Store) -> Ledger:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from shared.config import Settings
 from shared.egress import may_reach
 from shared.errors import SetupFailed, WaypostError
 from shared.integrations.registry import built_in, from_folders
-from shared.programs import ended, told_to_stop
+from shared.programs import ended, kept_up, told_to_stop
 from shared.secret import KeyRing
 from shared.storage.connection import connect
 from shared.storage.layout import settle_layout
@@ -41,8 +42,8 @@ async def run(settings: Settings) -> None:
         ports = ports_over(store, _told(settings), edge, ring, scripts)
         ports.inbox.start()
         stack.push_async_callback(ports.inbox.close)
-        telling = edge.metrics.tell_for_ever(ports.measured.add)
-        stack.callback(asyncio.create_task(telling).cancel)
+        telling = partial(edge.metrics.tell_for_ever, ports.measured.add)
+        stack.callback(asyncio.create_task(kept_up(telling)).cancel)
         found = (*built_in(), *from_folders(settings.integrations))
         for name in await publish_found(ports.definitions, scripts, found):
             log.info("definition.published", name=name)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,7 +27,7 @@ from shared.errors import SetupFailed, StoreUnavailable, WaypostError
 from shared.failpoints import FailPoints
 from shared.fastloop import use_fast_loop
 from shared.metrics import last_told
-from shared.programs import ended, told_to_stop
+from shared.programs import ended, kept_up, told_to_stop
 from shared.sealing import PublicKey
 from shared.storage.connection import Store, connect
 from shared.storage.definitions import Definitions
@@ -67,7 +68,9 @@ def _count(edge: Edge, store: Store, stack: AsyncExitStack) -> None:
     """Nobody scrapes an ingress, so the store is told."""
     add = Measured(store).add
     stack.push_async_callback(last_told, edge.metrics, add)
-    stack.callback(asyncio.create_task(edge.metrics.tell_for_ever(add)).cancel)
+    stack.callback(
+        asyncio.create_task(kept_up(partial(edge.metrics.tell_for_ever, add))).cancel
+    )
 
 
 def _limits(settings: Settings) -> Limits:
@@ -103,13 +106,15 @@ async def _ports(settings: Settings, store: Store, stack: AsyncExitStack) -> Ing
 
 def _refused(ledger: Ledger, stack: AsyncExitStack) -> Counter[str]:
     refused = Counter[str]()
-    stack.callback(asyncio.create_task(follow(refused, ledger.refused)).cancel)
+    stack.callback(
+        asyncio.create_task(kept_up(partial(follow, refused, ledger.refused))).cancel
+    )
     return refused
 
 
 def _pressure(store: Store, stack: AsyncExitStack) -> Pressure:
     pressure = Pressure(lambda: store.redis.info("memory"))
-    stack.callback(asyncio.create_task(pressure.follow()).cancel)
+    stack.callback(asyncio.create_task(kept_up(pressure.follow)).cancel)
     return pressure
 
 

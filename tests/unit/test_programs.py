@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.cli.supervise import Children, Program
-from shared.errors import SetupFailed, StoreUnavailable, WaypostError
-from shared.programs import COMES_BACK, ended
+from shared import programs
+from shared.errors import CommandRefused, SetupFailed, StoreUnavailable, WaypostError
+from shared.programs import COMES_BACK, ended, kept_up
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,22 @@ async def test_what_cannot_start_is_given_up_and_what_comes_back_is_not(
     assert (1, True) == (once, given_up)
     assert often >= 2
     assert not kept
+
+
+async def test_what_breaks_beside_its_work_is_told_and_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "AGAIN", 0)
+    ends: list[BaseException] = [
+        CommandRefused("NOPERM no"),
+        KeyError("x"),
+        asyncio.CancelledError(),
+    ]
+
+    async def work() -> None:
+        raise ends.pop(0)
+
+    with capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+        await kept_up(work)
+
+    assert ["background.broke"] * 2 == [line["event"] for line in lines]
