@@ -208,7 +208,9 @@ class TestWaking:
         await asyncio.wait_for(woken.wait(), 5)
         listening.cancel()
 
-    @pytest.mark.parametrize("how", ["accept", "retry", "release", "replay", "bind", "next"])
+    @pytest.mark.parametrize(
+        "how", ["accept", "retry", "release", "replay", "bind", "next", "expired", "due"]
+    )
     async def test_happens_whenever_there_may_be_something_to_do(
         self, bench: Bench, how: str
     ) -> None:
@@ -228,6 +230,13 @@ class TestWaking:
         if how in {"retry", "release"}:
             claim = await bench.lease("req_1")
             return lambda: bench.settle(claim, how)
+        if how in {"expired", "due"}:  # more than the worker takes that looks first
+            await bench.accept("req_1", "req_2")
+            for claim in await bench.claim() if how == "due" else ():
+                await bench.settle(claim, "wait", delay=timedelta(seconds=5))
+            await bench.claim()
+            bench.after_the_lease()
+            return lambda: bench.claim(1)
         if how == "replay":
             await bench.closed("req_1", "dead")
             return lambda: bench.ledger.replay("req_1")

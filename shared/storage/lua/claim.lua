@@ -35,13 +35,15 @@ local function bring_back(expired)
       end
     end
   end
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)) do
+  local due = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW, 'LIMIT', 0, 500)
+  for _, member in ipairs(due) do
     redis.call('ZREM', P .. 'due', member)
     local id = string.sub(member, #TAG + 1)
     local r = facts_of(id, 'state')
     if r.state == 'retrying' then ready(id, 'retrying', r.at, r.bytes, r.lane) end
   end
   pass_gates()
+  if #expired + #due > limit then wake() end -- more than this worker takes now, and others may not know when it was due
 end
 
 local function has_duty()
