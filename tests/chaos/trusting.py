@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.storage import scripts
 from workers.main import main
 
-SUSPECTS = "elseif crashes == most_crashes - 1 then"
+SUSPECTS = "return tonumber(crashes or 0) >= SUSPECT"
 
 
 source = scripts.source
@@ -15,7 +15,7 @@ def trusting(name: str) -> str:
     """The script, without what isolates a suspect."""
     text = source(name)
     assert name != "claim" or SUSPECTS in text
-    return text.replace(SUSPECTS, "elseif false then")
+    return text.replace(SUSPECTS, "return false")
 
 
 if __name__ == "__main__":

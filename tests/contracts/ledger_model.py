@@ -87,7 +87,6 @@ class Model:
                     self._close(one, "dead")
                 else:
                     self._ready(one)
-                    one.suspect = one.crashes == MOST_CRASHES - 1
         for one in self._in("retrying"):
             if one.until <= self.now:
                 self._ready(one)
@@ -369,7 +368,7 @@ class Model:
 
     def _ready(self, one: Kept) -> None:
         self._put(one, "ready")
-        one.turn, one.suspect = self.turns, False
+        one.turn, one.suspect = self.turns, one.crashes == MOST_CRASHES - 1
 
     def _park(self, one: Kept) -> None:
         self._put(one, "parked")

@@ -13,6 +13,7 @@ from shared.model.jobs import Claim
 from shared.model.outcomes import Found
 from shared.storage import keys, scripts
 from shared.storage.connection import Store
+from shared.storage.gates import Gates
 from shared.storage.ledger import Ending
 from shared.storage.scripts import source
 from tests.contracts.ledger_builders import Bench, an_ending
@@ -58,6 +59,25 @@ class TestALeaseThatRanOut:
 
         assert [1, 1, 1, 1] == [len(one) for one in tried]
         assert ["req_4"] == tried[-1]
+
+    @pytest.mark.parametrize("end", ["retry", "release", "wait", "gate"])
+    async def test_twice_is_tried_alone_also_when_it_comes_back_by_its_end(
+        self, bench: Bench, end: str
+    ) -> None:
+        """What it is tried beside may stop the worker too, and it would be dead of that."""
+        await bench.lease("req_1")
+        for _ in range(2):
+            bench.after_the_lease()
+            (claim,) = await bench.claim()
+        gates, gate = Gates(bench.store), "bot:shop" if end == "gate" else ""
+        await gates.close("bot:shop", "pause", timedelta(seconds=1), "")
+        await bench.settle(claim, end if end != "gate" else "wait", gate=gate)
+        bench.later(2)
+        await bench.accept("req_2")
+
+        tried = [await bench.claimed_ids() for _ in range(2)]
+
+        assert [["req_1"], ["req_2"]] == tried
 
     async def test_twice_is_left_to_one_worker_and_only_when_it_has_nothing_else(
         self, bench: Bench

@@ -9,12 +9,6 @@ local DUTY = 2000 -- ms from one claim of the worker on duty to its next; one th
 
 local function bring_back(expired)
   -- (here comes what else this needs)
-  local function suspect(id, at, bytes)
-    move(id, 'leased', 'ready', at, bytes)
-    redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', 'its workers stopped; it is tried alone')
-    ticket(id)
-    redis.call('ZADD', P .. 'suspects', NOW, TAG .. id)
-  end
   for _, id in ipairs(expired) do
     local r = facts_of(id, 'state', 'installation', 'ordered')
     if r.state ~= 'leased' then
@@ -28,8 +22,6 @@ local function bring_back(expired)
         without_ticket(id)
         count('dead', 1)
         if r.ordered then next_in_order(id, r.installation) end
-      elseif crashes == most_crashes - 1 then
-        suspect(id, r.at, r.bytes)
       else
         ready(id, 'leased', r.at, r.bytes, r.lane)
       end

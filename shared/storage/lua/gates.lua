@@ -23,22 +23,22 @@ local function let_through(gate, most, mark)
   local key = behind_key(gate)
   local first = redis.call('ZRANGE', key, 0, most - 1)
   if #first == 0 then return 0 end
-  local sizes, places, lanes = 0, {}, {}
+  local sizes, places, queued, lanes = 0, {}, {}, {}
   for _, id in ipairs(first) do
-    local r = facts_of(id)
+    local r = facts_of(id, 'crashes')
     -- A probe that fails has waited since it came here first.
     if mark == 'probe' then redis.call('HDEL', record(id), 'gate') else redis.call('HDEL', record(id), 'gate', 'waits') end
     redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '', mark, gate)
     sizes, places[#places + 1], places[#places + 2] = sizes + r.bytes, r.at, id
     ticket(id)
-    lanes[#lanes + 1] = r.lane
+    if is_suspect(r.crashes) then suspect(id) else queued[#queued + 1], lanes[#lanes + 1] = id, r.lane end
   end
   redis.call('ZREM', key, unpack(first))
   redis.call('ZREM', P .. 'state:waiting', unpack(first))
   redis.call('ZADD', P .. 'state:ready', unpack(places))
   redis.call('HINCRBY', P .. 'bytes', 'waiting', -sizes)
   redis.call('HINCRBY', P .. 'bytes', 'ready', sizes)
-  enqueue_all(first, lanes)
+  enqueue_all(queued, lanes)
   return #first
 end
 

@@ -176,12 +176,22 @@ local function weight(state)
   return bodies + redis.call('ZCARD', P .. 'state:' .. state) * BESIDE[state]
 end
 
+-- What may have stopped its workers so often has its last try before it, and that alone.
+local SUSPECT = 2
+
+local function is_suspect(crashes) return tonumber(crashes or 0) >= SUSPECT end
+
+local function suspect(id)
+  redis.call('HSET', record(id), 'reason', 'its workers stopped; it is tried alone')
+  redis.call('ZADD', P .. 'suspects', NOW, TAG .. id)
+end
+
 -- Makes a record ready again from whatever state it is in.
 local function ready(id, from, at, bytes, lane)
   move(id, from, 'ready', at, bytes, lane)
   redis.call('HSET', record(id), 'state', 'ready', 'changed', NOW, 'reason', '')
   ticket(id)
-  enqueue(id, lane)
+  if is_suspect(redis.call('HGET', record(id), 'crashes')) then suspect(id) else enqueue(id, lane) end
 end
 
 -- Gives a closed or parked record new attempts.
