@@ -42,6 +42,9 @@ class Leases(Protocol):
     ) -> tuple[list[Claim], float | None]:
         """Lease up to *limit* records; also the seconds until something is due."""
 
+    async def give_back(self, worker: str, but: Sequence[str]) -> int:
+        """Let go of all leases *but* these; returns how many that were."""
+
     async def renew(
         self, leases: Sequence[tuple[str, int]], lease: timedelta = ...
     ) -> set[str]:
@@ -91,6 +94,7 @@ class Engine(Worker):
         self.name: str = self.ctx["worker"]
         self.hand = InHand(self.name)
         self.claims: set[asyncio.Task[None]] = set()
+        self.is_unheard = False  # a claim may have leased what we never heard of
         self.claiming = Claiming(self.max_jobs)
         self.nudge = asyncio.Event()
         self.fault: BaseException | None = None
@@ -128,8 +132,10 @@ class Engine(Worker):
         """Start what can be claimed."""
         now = asyncio.get_running_loop().time
         try:
+            await self._give_back()
             claims, pause = await self.leases.claim(self.name, limit, alone=alone)
         except StoreUnavailable as error:
+            self.is_unheard = True
             self.claiming.failed(limit, now())
             log.warning("store.unavailable", worker=self.name, error=str(error))
             return
@@ -141,6 +147,12 @@ class Engine(Worker):
             if number and number % GROUP == 0:
                 await _turns(SENT)
             self._start(claim)
+
+    async def _give_back(self) -> None:
+        """What a lost answer told of begins at once, and not when its lease has run out, which counts as a crash."""
+        if self.is_unheard and len(self.claims) == 1:  # others may be on their way to us
+            await self.leases.give_back(self.name, list(self.hand.leases()))
+            self.is_unheard = False
 
     def _claimed(self, claim: asyncio.Task[None]) -> None:
         self.claims.discard(claim)

@@ -94,6 +94,10 @@ class Ledger:
         claims = [leased(worker, row) for row in found]
         return claims, None if int(pause) < 0 else int(pause) / 1000
 
+    async def give_back(self, worker: str, but: Sequence[str]) -> int:
+        """What *worker* leases, *but* for these, is ready again as it was; returns how many that were."""
+        return int(await self._store.scripts.run_fast("give_back", [worker, *but]))
+
     async def renew(
         self, leases: Sequence[tuple[str, int]], lease: timedelta = LEASE
     ) -> set[str]:

@@ -26,8 +26,8 @@ _WORD = re.compile(r"--.*|'[^']*'|(\w+)")
 # What finishes work must go on in a store that is full, else nothing would ever become free again. A worker may write
 # whatever its jobs ask for; these are for everybody.
 _FINISHING = frozenset({
-    "activate", "audit", "beat", "claim", "drop", "gate", "layout", "read_events", "refused", "renew", "route",
-    "settle", "step", "sweep", "sweep_events", "turn", "uninstall", "unsubscribe",
+    "activate", "audit", "beat", "claim", "drop", "gate", "give_back", "layout", "read_events", "refused",
+    "renew", "route", "settle", "step", "sweep", "sweep_events", "turn", "uninstall", "unsubscribe",
 })  # fmt: skip
 _WHEN_FULL = "#!lua flags=allow-oom"
 

@@ -52,6 +52,9 @@ class FakeLeases:
         pause, self.due = 0 if self.ready else self.due, None
         return taken, pause
 
+    async def give_back(self, worker: str, but: Sequence[str]) -> int:
+        return 0
+
     async def renew(
         self, leases: Sequence[tuple[str, int]], lease: timedelta = timedelta()
     ) -> set[str]:

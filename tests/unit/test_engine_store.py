@@ -97,6 +97,35 @@ async def test_every_slot_of_every_worker_is_used(bench: Bench) -> None:
             jobs.end(*lease)
 
 
+class LosesAnswers(Ledger):
+    """What its first claim leases, nobody hears of."""
+
+    lost = 1
+
+    async def claim(self, *args: Any, **options: Any) -> tuple[list[Claim], float | None]:
+        claimed = await super().claim(*args, **options)
+        if claimed[0] and self.lost:
+            self.lost -= 1
+            raise StoreUnavailable("the connection was lost: outcome unknown")
+        return claimed
+
+
+async def test_a_claim_whose_answer_is_lost_is_no_crash_of_what_it_leased(
+    bench: Bench, store: Store
+) -> None:
+    """Else three of them would end what was never begun, and each costs it the time of a lease."""
+    jobs = Jobs()
+    async with working(an_engine(LosesAnswers(store), jobs.carry, max_jobs=2)):
+        await bench.accept("req_1")
+        await jobs.until(running=1)
+        await bench.accept("req_2")
+        await jobs.until(running=2)
+        jobs.end_all()
+
+    assert [("req_1", 2), ("req_2", 1)] == jobs.begun
+    assert 0 == (await bench.record("req_1")).crashes
+
+
 async def test_a_retry_comes_back_by_itself_when_it_is_due(bench: Bench) -> None:
     claim = await bench.lease("req_1")
     jobs = Jobs()
