@@ -73,6 +73,7 @@ class TestABreaker:
         assert [] == early
         assert ["req_2"] == following
         assert ["waiting", "waiting"] == await bench.states("req_1", "req_3")
+        assert [] == await check(bench.store)  # though the probe is behind what came after it
 
     async def test_that_opens_lets_all_go_in_their_order(
         self, bench: Bench, gates: Gates
