@@ -31,10 +31,10 @@ def ingress_app(
     app.router.add_post("/connect/flows/{flow}", browser.flow_choice)
     app.router.add_get("/connect/{token}", browser.connect_page)
     app.router.add_post("/connect/{token}", browser.connect_start)
-    app.router.add_route("*", "/integration/global/{target:.+}", webhooks.global_webhook)
+    app.router.add_route("*", "/integration/global/{target:(?s:.+)}", webhooks.global_webhook)
     app.router.add_route("*", f"/{{webhook_id:{UUID}}}", webhooks.installation_webhook)
     app.router.add_route(
-        "*", f"/{{webhook_id:{UUID}}}/{{rest:.*}}", webhooks.installation_webhook
+        "*", f"/{{webhook_id:{UUID}}}/{{rest:(?s:.*)}}", webhooks.installation_webhook
     )
     return app
 

@@ -88,7 +88,8 @@ class TestBothWays:
         ("path", "status", "fails"),
         [(f"{ACME}/x?y=z", "stored", False), ("/integration/global/team/tool/x", "stored", False),
          ("/integration/global/silent", "stored", False), (f"/{HOOK}", "stored", False),
-         (f"/{HOOK}/x", "duplicate", False), (ACME, "stored", True)],
+         (f"/{HOOK}/x", "duplicate", False), (ACME, "stored", True),
+         (f"{ACME}/%0A", "stored", False), (f"/{HOOK}/%0A", "stored", False)],
     )  # fmt: skip
     async def test_store_the_same_answer_the_same_and_log_the_same(
         self, caller, behind, log, path, status, fails
