@@ -132,7 +132,7 @@ class Engine(Worker):
         """Start what can be claimed."""
         now = asyncio.get_running_loop().time
         try:
-            await self._give_back()
+            await self._catch_up()
             claims, pause = await self.leases.claim(self.name, limit, alone=alone)
         except StoreUnavailable as error:
             self.is_unheard = True
@@ -148,9 +148,14 @@ class Engine(Worker):
                 await _turns(SENT)
             self._start(claim)
 
-    async def _give_back(self) -> None:
-        """What a lost answer told of begins at once, and not when its lease has run out, which counts as a crash."""
-        if self.is_unheard and len(self.claims) == 1:  # others may be on their way to us
+    async def _catch_up(self) -> None:
+        """
+        Keep what is in hand, also where its lease ran out while the store was away, and nothing we never heard of.
+
+        What a lost answer told of begins at once then; by the end of its lease it would count as a crash.
+        """
+        if self.is_unheard and len(self.claims) == 1:  # else others may be on their way to us
+            await self._renew_once()
             await self.leases.give_back(self.name, list(self.hand.leases()))
             self.is_unheard = False
 

@@ -126,6 +126,35 @@ async def test_a_claim_whose_answer_is_lost_is_no_crash_of_what_it_leased(
     assert 0 == (await bench.record("req_1")).crashes
 
 
+class Away(Ledger):
+    """Claims nothing for once."""
+
+    is_away = False
+
+    async def claim(self, *args: Any, **options: Any) -> tuple[list[Claim], float | None]:
+        if self.is_away:
+            self.is_away = False
+            raise StoreUnavailable("nothing was sent")
+        return await super().claim(*args, **options)
+
+
+async def test_a_store_that_was_away_for_longer_than_a_lease_takes_no_work_from_its_worker(
+    bench: Bench, store: Store
+) -> None:
+    jobs, ledger = Jobs(), Away(store)
+    async with working(an_engine(ledger, jobs.carry, max_jobs=2)):
+        await bench.accept("req_1")
+        await jobs.until(running=1)
+        ledger.is_away = True
+        bench.after_the_lease()
+        await bench.accept("req_2")
+        await jobs.until(running=2)
+        jobs.end_all()
+
+    assert [("req_1", 1), ("req_2", 1)] == jobs.begun
+    assert 0 == (await bench.record("req_1")).crashes
+
+
 async def test_a_retry_comes_back_by_itself_when_it_is_due(bench: Bench) -> None:
     claim = await bench.lease("req_1")
     jobs = Jobs()
