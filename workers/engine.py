@@ -154,10 +154,11 @@ class Engine(Worker):
 
         What a lost answer told of begins at once then; by the end of its lease it would count as a crash.
         """
-        if self.is_unheard and len(self.claims) == 1:  # else others may be on their way to us
+        if self.is_unheard:
             await self._renew_once()
+        if self.is_unheard and len(self.claims) == 1:  # else others may be on their way to us
+            self.is_unheard = False  # until the store is away again
             await self.leases.give_back(self.name, list(self.hand.leases()))
-            self.is_unheard = False
 
     def _claimed(self, claim: asyncio.Task[None]) -> None:
         self.claims.discard(claim)

@@ -176,7 +176,7 @@ local function weight(state)
   return bodies + redis.call('ZCARD', P .. 'state:' .. state) * BESIDE[state]
 end
 
--- What may have stopped its workers so often has its last try before it, and that alone.
+-- What may have stopped its workers so often (MOST_CRASHES of `ledger.py`, less one) has one try left, and that alone.
 local SUSPECT = 2
 
 local function is_suspect(crashes) return tonumber(crashes or 0) >= SUSPECT end
