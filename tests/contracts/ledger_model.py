@@ -124,7 +124,7 @@ class Model:
 
     def settle(self, id: str, epoch: int, end: str, bot: str) -> bool:
         if not self.holds(id, epoch):
-            return False
+            return self._was_settled(id, epoch, end)
         one = self.records[id]
         if bot:
             self.told.append(bot)
@@ -138,12 +138,18 @@ class Model:
             self._close(one, end)
         return True
 
+    def _was_settled(self, id: str, epoch: int, end: str) -> bool:
+        """Whether it is where this ending of this lease leads."""
+        one = self.records.get(id)
+        leads = {"retry": "retrying"}.get(end, end)
+        return one is not None and (one.epoch, one.state) == (epoch, leads)
+
     def settle_found(
         self, id: str, epoch: int, identifier: str, installation: str, *, is_shared: bool
     ) -> bool:
         """Done for who was found, unless somebody else has the identifier by now."""
         if not self.holds(id, epoch):
-            return False
+            return self._was_settled(id, epoch, "done")
         one, owners = self.records[id], self._owners(identifier)
         if installation not in owners or (len(owners) > 1 and not is_shared):
             self._ready(one)

@@ -101,9 +101,25 @@ class TestTheEventOfAnEnding:
         claim = await bench.lease("req_1")
         ending = an_ending(claim, "done", bot="shop", event=b'{"n":1}')
 
-        assert [True, False] == await bench.ledger.settle([ending, ending])
-        assert [False] == await bench.ledger.settle([ending])
+        assert [True, True] == await bench.ledger.settle([ending, ending])
+        assert [True] == await bench.ledger.settle([ending])
         assert [b'{"n":1}'] == await told(bench, "shop")
+
+    @pytest.mark.parametrize(
+        ("end", "other"),
+        [("done", "dead"), ("ignored", "done"), ("dead", "retry"), ("retry", "release")],
+    )
+    async def test_is_said_to_be_written_where_it_was_before_and_no_other_one_is(
+        self, bench: Bench, end: str, other: str
+    ) -> None:
+        """Else who asks again since the answer was lost would believe that the lease was."""
+        claim = await bench.lease("req_1")
+        first = await bench.settle(claim, end)
+        before = await bench.everything()
+        again, another = await bench.settle(claim, end), await bench.settle(claim, other)
+
+        assert (True, True, False) == (first, again, another)
+        assert before == await bench.everything()
 
     async def test_is_there_again_when_its_record_is_replayed(self, bench: Bench) -> None:
         await bench.settle(await bench.lease("req_1"), "done", bot="shop", event=b"1")

@@ -1,12 +1,15 @@
 -- settle(most records, most bytes, n, then per record: id, epoch, end, reason, and what that end needs) -> {1 | 0, …}
 -- Ends a lease: done | ignored | dead close the record; told (bot, event) and found (bot, event, integration, identifier,
--- installation, 1 where others may have it too) close it as done with an event in the bot's stream; retry (delay ms) brings it back
--- after that time, release at once without counting an attempt, wait (gate, delay ms) puts it behind a gate, or without one brings it back after that time, no attempt counted. 0 is a lost lease: nothing was
--- written. So is a `found` that is somebody else's by now: it goes round again. What should come again or wait is dead instead where
--- its lane holds too much.
+-- installation, 1 where others may have it too) close it as done with an event in the bot's stream; retry (delay ms) brings
+-- it back after that time, release at once without counting an attempt, wait (gate, delay ms) puts it behind a gate, or
+-- without one brings it back after that time, no attempt counted.
+-- 0 is a lost lease: nothing was written. So is a `found` that is somebody else's by now: it goes round again. 1 also where
+-- this ending was written before. What should come again or wait is dead instead where its lane holds too much.
 local ARGV, call = ARGV, redis.call -- locals are found faster
 -- What is read of a record *r*; its `came` becomes AT and BYTES.
 local STATE, EPOCH, AT, REASON, ORDERED, PASSED, LANE, BYTES = 1, 2, 3, 4, 5, 6, 7, 8
+-- Where these endings lead; one that is written already may come again, since its answer was lost.
+local LEADS = {done = 'done', told = 'done', found = 'done', ignored = 'ignored', dead = 'dead', retry = 'retrying'}
 local NEEDS = {told = 2, found = 6, retry = 1, wait = 2}
 local most, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local replies, closed, gone, owners_of = {}, {}, {}, {}
@@ -100,6 +103,7 @@ for i = 1, tonumber(ARGV[3]) do
       seldom().give_back(id, r)
       woken = true
     else close(id, outcome, reason, r) end
+  elseif r[EPOCH] == epoch and r[STATE] == LEADS[outcome] then replies[i] = 1
   end
 end
 moved()
