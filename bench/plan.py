@@ -21,7 +21,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The size of one run."""
 
     rounds: int = 3  # each contender takes its turn so often; the median counts
-    seconds: float = 4.0  # of one closed loop
+    seconds: float = 3.0  # of one closed loop
     warm: float = 1.0
     scale: float = 1.0  # of the counts of jobs
     deepest: int = 1_000_000  # records

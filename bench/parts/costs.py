@@ -24,7 +24,7 @@ TARGETS = {
     "script": "unsigned",
     "both": "bench",
 }
-JOBS, WARM = 10_000, 1_000
+JOBS, WARM = 8_000, 1_000
 
 
 def costs(plan: Plan) -> dict[str, Any]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.store import Server
 
 JOBS = {WAYPOST: 40_000, QUEUE: 40_000}
-SLOWER = 6_000
+SLOWER = 4_000
 ARQ_WORKERS = "bench:workers"  # how many of arq's have started
 
 
@@ -93,7 +93,7 @@ def latency(plan: Plan, name: str, rate: float, *, through_door: bool) -> dict[s
 
     Whoever makes them, door or producer, shares a core with the server, so that the worker has its own.
     """
-    seconds = max(2.0, 7 * min(plan.scale, 1.0))
+    seconds = max(2.0, 5 * min(plan.scale, 1.0))
     plan.say(f"worker: {name}, {rate:.0f} a second for {seconds:.0f} s")
     with store() as server, ExitStack() as stack:
         if through_door:
