@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _MOST_SAYS = 1000
+# Until a record is looked at again whose job is of a newer version: while one is rolled out, its workers are there.
+UNKNOWN_JOB = timedelta(seconds=5)
 
 
 class Settles(Protocol):
@@ -64,6 +66,10 @@ class Answers(Protocol):
 
     async def answer(self, address: ReplyAddress, reply: Reply) -> None:
         """Publish *reply*; nobody listening is fine."""
+
+
+async def _unknown(claim: Claim) -> Outcome:
+    return Wait("", f"this version knows no job {claim.record.job}", after=UNKNOWN_JOB)
 
 
 def _pass_by(_place: str) -> None:
@@ -105,7 +111,7 @@ class Journey(Struct, frozen=True, kw_only=True):
 
     async def _attempt(self, claim: Claim) -> Outcome:
         try:
-            return await self.jobs[claim.record.job](claim)
+            return await self.jobs.get(claim.record.job, _unknown)(claim)
         except SignatureMismatch as error:
             return Ignored(f"signature refused: {error}")
         except UnknownOutcome as error:

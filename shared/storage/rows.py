@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from shared.model.jobs import JOB_KINDS, Claim, JobKind, Record
+from shared.model.jobs import JOB_KINDS, Claim, Record
 
 _NUMBERS = ("epoch", "attempts", "crashes", "deliveries", "replays")
 _RENAMED = {"changed": "changed_at", "due": "due_at"}
@@ -13,7 +13,7 @@ _TEXTS = (
     "job", "state", "reason", "bot", "installation", "identifier", "parent",
     "lane", "worker", "gate", "probe", "passed",
 )  # fmt: skip
-_JOBS: dict[bytes, JobKind] = {kind.encode(): kind for kind in JOB_KINDS}
+_JOBS: dict[bytes, str] = {kind.encode(): kind for kind in JOB_KINDS}
 
 
 def _text(value: bytes) -> str:
@@ -97,7 +97,8 @@ def leased(worker: str, row: list[Any]) -> Claim:
     """
     id, epoch, how, body, rest = row
     at, _, _, lane, job, integration, _ = how.split(b" ", 6)
-    facts = {"job": _JOBS[job], "lane": lane.decode()}
+    # A newer version at work beside us may have kinds that we do not know.
+    facts = {"job": _JOBS.get(job) or _text(job), "lane": lane.decode()}
     if rest:
         facts |= _facts(zip(rest[::2], rest[1::2], strict=True))
     record = Record(

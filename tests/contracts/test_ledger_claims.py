@@ -64,6 +64,17 @@ class TestOrder:
         assert 100 == len(ids) == len(set(ids))
 
 
+async def test_a_record_whose_job_is_of_a_newer_version_keeps_no_other_from_being_claimed(
+    bench: Bench,
+) -> None:
+    """Two versions may be at work on one store; this one says so of the record, and carries the rest."""
+    await bench.accept("req_1", job="levitation")
+    await bench.accept("req_2")
+    claims = await bench.claim()
+
+    assert ["levitation", "webhook"] == [one.record.job for one in claims]
+
+
 class TestThePause:
     async def test_is_endless_when_nothing_will_ever_be_due(self, bench: Bench) -> None:
         assert ([], None) == await bench.ledger.claim("w1", 5)

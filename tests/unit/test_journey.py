@@ -297,6 +297,21 @@ async def test_lines_of_ends_that_differ_in_anything_differ(hands: Hands) -> Non
     assert [("ignored", "a"), ("ignored", "b"), ("dead", "b")] * 2 == told
 
 
+async def test_a_job_of_a_newer_version_waits_for_a_worker_that_knows_it(hands: Hands) -> None:
+    journey = Journey(
+        jobs={},
+        settler=hands,
+        answers=hands,
+        clock=hands,
+        chance=hands,
+        address_of=lambda _: None,
+    )
+    await journey.carry(a_claim(job="levitation", epoch=3))
+
+    why = "this version knows no job levitation"
+    assert [_ending("wait", reason=why, delay=timedelta(seconds=5))] == hands.endings
+
+
 async def test_each_end_is_one_line_without_any_content(hands: Hands) -> None:
     claim = a_claim(attempts=1)
     with capture_logs() as lines:
