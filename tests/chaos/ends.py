@@ -57,7 +57,7 @@ def _newcomers(
 ) -> Iterator[Program]:
     """Start one more worker at each step; *chance* draws the place of every second one, and how often it comes by."""
     for n in count():
-        doomed = f"{chance.choice(places)}@{chance.randint(1, 50)}" if places and n % 2 else ""
+        doomed = f"{chance.choice(places)}@{chance.randint(1, 20)}" if places and n % 2 else ""
         yield rig.worker(f"{name}-{n}", WAYPOST_FAILPOINT=doomed)
 
 
@@ -66,10 +66,13 @@ def _place_of(worker: Program) -> str:
 
 
 def _victims(rig: Rig, chance: random.Random) -> list[Program]:
-    """Those that have ended by themselves; else one of those that are at work, if they are three."""
+    """Those that have ended by themselves; else one of those that will not, if three are at work."""
     ended = [one for one in rig.workers if one.process.poll() is not None]
     at_work = [one for one in rig.workers if one.said("worker.started")]
-    return ended or [chance.choice(at_work)] * (len(at_work) >= 3)
+    others = [one for one in at_work if not _place_of(one)]
+    if ended or len(at_work) < 3:
+        return ended
+    return chance.sample(others, min(1, len(others)))
 
 
 def _ended(rig: Rig, worker: Program, number: int) -> asyncio.Task[End]:

@@ -348,8 +348,12 @@ class Rig:
 
 
 def a_sender(patience: float, **connections: Any) -> ClientSession:
-    """Many *connections*, and *patience* seconds until an answer counts as none."""
-    connector = TCPConnector(limit=0, **connections)
+    """
+    Many *connections*, and *patience* seconds until an answer counts as none.
+
+    Usually they are left a while before the other side does: one that is closed as it is used again says nothing.
+    """
+    connector = TCPConnector(limit=0, **(connections or {"keepalive_timeout": 5.0}))
     return ClientSession(connector=connector, timeout=ClientTimeout(total=patience))
 
 

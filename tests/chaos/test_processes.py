@@ -97,7 +97,8 @@ class TestAWorkerKilledEverySecond:
              doubles=doubles, p50=f"{waits[len(waits) // 2]:.3f} s", p99=f"{p99:.1f} s")  # fmt: skip
         assert set(accepted) == set(came)
         assert {1} == {len(found) for found in rig.bot.keys_of().values()}
-        assert {-signal.SIGKILL} == {code for code, _ in killed}, "some came by a named place"
+        assert {-signal.SIGKILL} >= {code for code, _ in killed}
+        assert killed or size < 10, "in a short time perhaps none comes by its named place"
         assert quarantined <= 0.001 * len(accepted)
         assert p99 <= LEASE.total_seconds() + 2
         assert doubles <= max(10, 0.02 * len(accepted))
@@ -108,6 +109,7 @@ class TestAWorkerKilledEverySecond:
         await rig.let_leases_run_out()
         await rig.insist("r1c-after")
         await rig.all_came(["r1c-after"])
+        await asyncio.sleep(0.3)  # the bot has it a moment before its end is written
         came, leased = set(rig.bot.texts()), await rig.count("leased")
         await rig.let_pass(2 * 24 * 3600)
         await rig.all_came(texts)
