@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from shared.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from shared.errors import WaypostError
 
@@ -40,6 +40,20 @@ async def kept_up(work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("background.broke")
         await asyncio.sleep(AGAIN)
+
+
+async def cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """
+    Cancel until it is heard.
+
+    Before Python 3.12 `asyncio.wait_for`, in which redis-py sends, may swallow a cancellation:
+    https://github.com/python/cpython/issues/86296
+    """
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=0.2)
 
 
 async def told_to_stop() -> None:

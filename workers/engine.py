@@ -17,9 +17,10 @@ import structlog
 from arq.worker import Worker
 
 from shared.errors import StoreUnavailable
+from shared.programs import cancelled
 from shared.storage.ledger import LEASE, MOST_CRASHES, Ending
 from workers.claiming import GROUP, Claiming
-from workers.inhand import InHand, cancelled
+from workers.inhand import InHand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from shared.programs import cancelled
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -82,17 +84,3 @@ class InHand:
         left = list(self._held.values())
         await cancelled([task for _, task in left])
         return [record for record, _ in left]
-
-
-async def cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """
-    Cancel until it is heard.
-
-    Before Python 3.12 `asyncio.wait_for`, in which redis-py sends, may swallow a cancellation:
-    https://github.com/python/cpython/issues/86296
-    """
-    running = {task for task in tasks if not task.done()}
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=0.2)

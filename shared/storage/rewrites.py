@@ -17,6 +17,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from shared.errors import SetupFailed, WaypostError
+from shared.programs import cancelled
 from shared.storage.connection import connect
 from shared.storage.embedded import REWRITE_AT
 
@@ -66,9 +67,7 @@ async def rewrites_kept_on(url: str, pause: float = PAUSE) -> AsyncIterator[None
     try:
         yield
     finally:
-        looking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await looking
+        await cancelled([looking])
 
 
 async def _keep_on(url: str, pause: float) -> None:
@@ -78,7 +77,7 @@ async def _keep_on(url: str, pause: float) -> None:
             async with await connect(url) as store:
                 if await _are_off(store) and not await _is_copied(store):
                     await _allow(store)
-                    log.warning("store.rewrites_allowed", why="a backup was killed")
+                    log.warning("store.rewrites_allowed")
 
 
 async def _are_off(store: Store) -> bool:

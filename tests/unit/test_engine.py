@@ -79,8 +79,11 @@ class TestClaiming:
         assert ["begun"] * GROUP == seen[:GROUP]
         assert "written" in seen[: GROUP + 1]
 
-    async def test_waits_a_moment_for_more_slots_where_few_are_free(self, jobs: Jobs) -> None:
+    async def test_waits_a_moment_for_more_slots_where_few_are_free(
+        self, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Quick jobs end in droves, and each claim costs the store a write to disk."""
+        monkeypatch.setattr(claiming, "MOMENT", 0.5)  # seconds
         leases = FakeLeases(*(a_claim(f"req_{i}") for i in range(52)))
         async with working(an_engine(leases, jobs.carry, max_jobs=40)):
             await jobs.until(running=40)
