@@ -294,7 +294,12 @@ class Rig:
             async with asyncio.timeout(within):
                 while missing := set(texts) - {one.text for one in self.bot.got}:
                     await asyncio.sleep(0.05)
-        assert not missing, f"{len(missing)} never came: {sorted(missing)[:5]}"
+        left = [
+            (one.state, one.reason)
+            for state in (*OPEN, "dead")
+            for one in await self.records(state)
+        ]
+        assert not missing, f"{len(missing)} never came: {sorted(missing)[:5]}; {left[:5]}"
 
     async def is_idle(self, within: float = 30.0) -> None:
         """Wait until nothing is open but what is parked."""
