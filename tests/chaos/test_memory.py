@@ -196,8 +196,8 @@ async def test_lets_handlers_write_what_finishing_takes(tmp_path: Path) -> None:
         without = (rig.bot.asked, await streamed(rig), await rig.count("done"))
         hesitant.kill()
         await leave_none(rig.store)
+        await rig.let_pass(60)  # while nobody holds a lease that would run out
         await rig.worker("worker-0").until_it_said("worker.started")
-        await rig.let_pass(60)
         await rig.is_idle(within=60)
 
         with pytest.raises(StoreUnavailable, match="OOM"):
