@@ -80,13 +80,18 @@ async def test_news_come_while_it_is_asking() -> None:
     assert all(leases.asked_alone)
 
 
+async def tried_for_the_last_time(leases: WithSuspects, jobs: Jobs) -> None:
+    """An idle worker has begun `req_1`, which may have stopped its workers twice."""
+    await asyncio.sleep(0.02)  # it has heard that there is nothing
+    leases.suspects.append(a_claim("req_1", crashes=2))
+    leases.tell_news()
+    await jobs.until(begun=1)
+
+
 async def test_what_was_left_meanwhile_is_asked_for_when_it_has_ended() -> None:
     leases, jobs = WithSuspects(), Jobs()
     async with working(an_engine(leases, jobs.carry)):
-        await asyncio.sleep(0.02)  # it has heard that there is nothing
-        leases.suspects.append(a_claim("req_1", crashes=2))
-        leases.tell_news()
-        await jobs.until(begun=1)
+        await tried_for_the_last_time(leases, jobs)
         asked = len(leases.asked_alone)
         leases.ready.append(a_claim("req_2"))  # without news: it was ready before
         jobs.end_all()
@@ -100,10 +105,7 @@ async def test_nothing_is_begun_beside_it_whatever_news_come() -> None:
     """That may stop the worker too, and what is tried for the last time would be dead of it."""
     leases, jobs = WithSuspects(), Jobs()
     async with working(an_engine(leases, jobs.carry)):
-        await asyncio.sleep(0.02)  # it has heard that there is nothing
-        leases.suspects.append(a_claim("req_1", crashes=2))
-        leases.tell_news()
-        await jobs.until(begun=1)
+        await tried_for_the_last_time(leases, jobs)
         leases.put(a_claim("req_2"))
         await asyncio.sleep(0.02)  # longer than the distance of two claims
         beside = list(jobs.begun)

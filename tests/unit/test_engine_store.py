@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from shared.clock import SystemChance, SystemClock
 from shared.errors import StoreUnavailable
 from shared.model.jobs import Claim
 from shared.model.outcomes import Done, Outcome
+from shared.programs import cancelled
 from shared.storage.connection import Store, connect
 from shared.storage.embedded import EmbeddedValkey
 from shared.storage.ledger import Ledger
 from shared.storage.ledger_check import check
 from tests.contracts.ledger_builders import Bench
-from tests.unit.engine_builders import Jobs, an_engine, working
+from tests.unit.engine_builders import FakeLeases, Jobs, an_engine, working
 from workers import engine as engine_module
 from workers.engine import Engine
 from workers.journey import Journey
@@ -124,6 +126,35 @@ async def test_a_claim_whose_answer_is_lost_is_no_crash_of_what_it_leased(
 
     assert [("req_1", 2), ("req_2", 1)] == jobs.begun
     assert 0 == (await bench.record("req_1")).crashes
+
+
+class Gives(FakeLeases):
+    """Notes how often it is given something back."""
+
+    given = 0
+
+    async def give_back(self, worker: str, but: Sequence[str]) -> int:
+        self.given += 1
+        return await super().give_back(worker, but)
+
+
+async def test_nothing_is_given_back_while_another_claim_is_on_its_way() -> None:
+    """What that one has leased would be taken from the worker just as it begins."""
+    leases = Gives()
+    engine = an_engine(leases, Jobs().carry)
+    engine.ctx.update(ledger=leases, worker="w1")
+    engine._prepare()
+    engine.is_unheard = True
+    ours, other = (asyncio.create_task(asyncio.sleep(60)) for _ in range(2))
+    engine.claims |= {ours, other}
+    await engine._catch_up()
+    meanwhile, still = leases.given, engine.is_unheard
+    engine.claims.discard(other)
+    await engine._catch_up()
+    await cancelled([ours, other])
+
+    assert (0, True) == (meanwhile, still)
+    assert (1, False) == (leases.given, engine.is_unheard)
 
 
 class Away(Ledger):
